@@ -1,0 +1,65 @@
+"""What an engine's dialogue with a server looks like to the wire that carries it: bytes in, bytes out, no I/O.
+
+A conversation is one call's protocol (HTTP exchange, SMTP injection). The wire connects, does TLS, moves the bytes, keeps the
+deadline and the transcript; the conversation parses, decides what to send, and says when it is done. All `now` are
+CLOCK_MONOTONIC nanoseconds.
+"""
+
+from enum import IntEnum
+from typing import Protocol
+
+from rules.model import Stage, Trouble
+
+
+class Step(IntEnum):
+    MORE = 0  # go on reading
+    DONE = 1  # the call has ended: the fields below say how
+    STARTTLS = 2  # start TLS now; `secured` follows
+
+
+class Send(Protocol):
+    def __call__(self, data: bytes, shown: bytes | None = None) -> None:
+        """Queue bytes for the peer. `shown` stands in the transcript instead of them (credentials)."""
+        ...
+
+
+class Conversation(Protocol):
+    """The dialogue of one call. After DONE the result fields hold and nothing more is fed.
+
+    `marks`: the instants (ns) at which each phase of rules.model.PHASES[kind] ended, 0 where not reached; the conversation
+    sets those after `tls`, the wire those up to it (and `tls` after STARTTLS too).
+    """
+
+    stage: Stage
+    trouble: Trouble | None
+    unmet: str | None
+    detail: str
+    code: int
+    enhanced: str
+    text: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    message_id: str
+    marks: list[int]
+    keep: bool  # after DONE: the connection may carry a further call
+    parting: bytes  # after DONE, when the connection is not kept: a farewell to send before closing (QUIT)
+
+    def opened(self, now: int) -> Step:
+        """The connection (and implicit TLS) stands."""
+        ...
+
+    def resumed(self, now: int) -> Step:
+        """A kept connection carries this call: go on after the greeting and login."""
+        ...
+
+    def secured(self, now: int) -> Step:
+        """TLS stands after STARTTLS."""
+        ...
+
+    def feed(self, data: bytes, now: int) -> Step:
+        """Bytes came."""
+        ...
+
+    def closed(self, now: int) -> Step:
+        """The peer closed its side: always DONE (complete, or `trouble` CLOSED)."""
+        ...
