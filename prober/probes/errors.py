@@ -1,0 +1,61 @@
+"""What the operating system and OpenSSL raise, as the rules' Trouble. Nothing above the wire sees a library's error."""
+
+import errno
+import ssl
+
+from rules.model import Trouble
+
+_BY_ERRNO: dict[int, Trouble] = {
+    errno.ECONNREFUSED: Trouble.REFUSED,
+    errno.ECONNRESET: Trouble.RESET,
+    errno.EPIPE: Trouble.RESET,
+    errno.ECONNABORTED: Trouble.RESET,
+    errno.ETIMEDOUT: Trouble.TIMEOUT,
+    errno.EHOSTUNREACH: Trouble.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: Trouble.HOST_UNREACHABLE,
+    errno.ENETUNREACH: Trouble.NO_ROUTE,
+    errno.ENETDOWN: Trouble.NO_ROUTE,
+    errno.EINVAL: Trouble.NO_ROUTE,  # connect(2) with a source the route cannot use
+    errno.EAFNOSUPPORT: Trouble.NO_ROUTE,  # a family this machine does not speak
+    errno.EPERM: Trouble.NOT_PERMITTED,
+    errno.EACCES: Trouble.NOT_PERMITTED,
+    errno.EMFILE: Trouble.NO_DESCRIPTORS,
+    errno.ENFILE: Trouble.NO_DESCRIPTORS,
+    errno.EADDRNOTAVAIL: Trouble.NO_PORTS,
+    errno.EADDRINUSE: Trouble.NO_PORTS,
+    errno.ENOBUFS: Trouble.NO_MEMORY,
+    errno.ENOMEM: Trouble.NO_MEMORY,
+}
+
+#: Troubles of our own machine: of several addresses tried, another one's trouble says more.
+OWN_TROUBLES = frozenset(
+    {Trouble.NO_ROUTE, Trouble.NOT_PERMITTED, Trouble.NO_DESCRIPTORS, Trouble.NO_PORTS, Trouble.NO_MEMORY, Trouble.ENGINE}
+)
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h
+_BY_VERIFY_CODE: dict[int, Trouble] = {
+    2: Trouble.TLS_UNKNOWN_ISSUER,  # unable to get issuer certificate
+    9: Trouble.TLS_NOT_YET_VALID,
+    10: Trouble.TLS_EXPIRED,
+    18: Trouble.TLS_UNKNOWN_ISSUER,  # self-signed leaf
+    19: Trouble.TLS_UNKNOWN_ISSUER,  # self-signed in chain
+    20: Trouble.TLS_UNKNOWN_ISSUER,  # unable to get local issuer
+    21: Trouble.TLS_UNKNOWN_ISSUER,  # unable to verify the first certificate
+    62: Trouble.TLS_WRONG_HOST,
+    64: Trouble.TLS_WRONG_HOST,  # IP address mismatch
+}
+
+
+def os_trouble(code: int) -> tuple[Trouble, str]:
+    """The trouble that an errno shows, and its name for people ("ECONNREFUSED")."""
+    return _BY_ERRNO.get(code, Trouble.ENGINE), errno.errorcode.get(code, f"errno {code}")
+
+
+def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:
+    """The trouble that an error of OpenSSL shows, and its reason for people."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _BY_VERIFY_CODE.get(error.verify_code, Trouble.TLS_UNVERIFIED), error.verify_message
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return Trouble.CLOSED, "closed during TLS"
+    reason = error.reason or str(error)
+    return (Trouble.TLS_ALERT if "ALERT" in reason else Trouble.TLS_FAILED), reason
