@@ -2,6 +2,9 @@
 
 An act names its receivers in the order in which they are to be tried; the outbox carries it out and reports attempts. Its
 key is the same on every repeat, so that the receiver can drop a second copy (DESIGN.md, invariant 7).
+
+A page and the act that resolves it have the same incident, episode, step and receiver; they differ in kind alone, and the
+second comes `after` the first. What they share is `Act.alert`.
 """
 
 from collections.abc import Mapping
@@ -52,6 +55,10 @@ class Act:
     def key(self, receiver: str) -> str:
         """The key under which `receiver` gets it: incident/episode/kind/receiver/step."""
         return f"{self.incident}/{self.episode}/{self.kind}/{receiver}/{self.step}"
+
+    def alert(self, receiver: str) -> str:
+        """What a page and its resolve have in common: incident/episode/receiver/step (a pager's dedup key)."""
+        return f"{self.incident}/{self.episode}/{receiver}/{self.step}"
 
 
 @dataclass(frozen=True, slots=True)
