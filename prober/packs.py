@@ -1,0 +1,92 @@
+"""Finds and reads contract packs: the built-in ones by name, a customer's own by the path of its file."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prober.errors import ProberError
+from rules.contracts.model import Pack
+
+#: A pack is a page or two; what is larger is some other file.
+_LARGEST = 1024 * 1024
+_FOLDER = resources.files("rules.contracts") / "packs"
+
+
+class PackError(ProberError):
+    """A contract pack that cannot be used: not found, not readable, not YAML, or not right in itself."""
+
+
+def names() -> tuple[str, ...]:
+    """The names of the built-in packs, in alphabetical order."""
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in _FOLDER.iterdir() if f.name.endswith(".yaml")))
+
+
+def load(name_or_path: str, base: Path) -> Pack:
+    """The pack of that name, or in the file of that path (relative to `base`, the configuration file's folder).
+
+    What ends in .yaml or .yml or has a slash is a path. Raises PackError, with one line for each fault of the file.
+    """
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+        path = base / name_or_path
+        return _parse(_read(path), str(path))
+    if name_or_path not in names():
+        raise PackError(
+            f"contract pack {name_or_path!r} is not known; built in: {', '.join(names())}; "
+            "for a pack of your own write the path of its file, ending in .yaml"
+        )
+    return _parse((_FOLDER / f"{name_or_path}.yaml").read_bytes(), name_or_path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise PackError(f"contract pack {path}: there is no such file; built-in packs: {', '.join(names())}") from None
+    except OSError as error:
+        raise PackError(f"contract pack {path} cannot be read: {error.strerror or error}") from error
+    if len(data) > _LARGEST:
+        raise PackError(f"contract pack {path} is larger than {_LARGEST // 1024} KiB; this is no pack")
+    return data
+
+
+def _parse(data: bytes, where: str) -> Pack:
+    try:
+        return Pack.parse(yaml.load(data, Loader=_Loader))  # noqa: S506 - a SafeLoader that refuses more
+    except yaml.YAMLError as error:
+        raise PackError(f"contract pack {where} is not YAML: {_in_one_line(error)}") from error
+    except RecursionError:
+        raise PackError(f"contract pack {where} is nested too deep; this is no pack") from None
+    except ValueError as error:
+        lines = "".join(f"\n  {line}" for line in str(error).splitlines())
+        raise PackError(f"contract pack {where} is not right:{lines}") from error
+
+
+def _in_one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark else problem
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data alone: no aliases (they can cycle, and grow without bound), and no key twice in one mapping."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+            raise yaml.composer.ComposerError(
+                None, None, "a pack has no aliases; write the text again", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no plain text", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
