@@ -15,6 +15,7 @@ from collections.abc import Callable
 Handler = Callable[[int], None]
 
 READABLE = select.EPOLLIN
+WRITABLE = select.EPOLLOUT
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _ALL = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _BATCH = 512

@@ -1,0 +1,294 @@
+"""HTTP/1.1 over the wire: one request, one response (RFC 9110, RFC 9112). httptools parses."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httptools
+import re2
+
+from prober.probes.conversation import Send, Step
+from prober.settings import Expect
+from rules.model import Stage, Trouble
+
+#: Bytes of a response's body that are looked at (and, for unmet calls, kept).
+BODY = 65_536
+#: Bytes that a status line and its headers may take.
+HEAD = 65_536
+_PROCESSING, _TRANSFER = 3, 4  # indexes of rules.model.HTTP_PHASES
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a response must be, compiled once. Checked in the order status, header, body, json."""
+
+    statuses: frozenset[int]
+    headers: tuple[tuple[str, Any], ...] = ()  # name in lower case, RE2
+    body: Any = None  # RE2
+    json: tuple[tuple[str, Any], ...] = ()  # path ("data.0.state"), value
+    markers: tuple[bytes, ...] = ()  # bytes of a vendor's error bodies
+
+    @classmethod
+    def of(cls, expect: Expect, markers: tuple[bytes, ...] = ()) -> "Expectation":
+        """Raises re2.error for a pattern that is no RE2."""
+        options = re2.Options()
+        options.log_errors = False
+        return cls(
+            statuses_of(expect.status),
+            tuple((name.lower(), re2.compile(pattern, options)) for name, pattern in expect.header.items()),
+            None if expect.body is None else re2.compile(expect.body, options),
+            tuple(expect.json_.items()),
+            markers,
+        )
+
+    @property
+    def by_status(self) -> bool:
+        return not (self.headers or self.body or self.json)
+
+    def unmet(self, code: int, headers: tuple[tuple[str, str], ...], body: bytes) -> str | None:
+        """The name of the first expectation that is not met; "vendor" for a body that may be a vendor's error."""
+        if code not in self.statuses:
+            return "status"
+        if not self.by_status:
+            for name, pattern in self.headers:
+                if not any(n == name and pattern.search(value) for n, value in headers):
+                    return f"header {name}"
+            text = body.decode("utf-8", "replace")
+            if self.body is not None and not self.body.search(text):
+                return "body"
+            if (path := _unmet_json(text, self.json)) is not None:
+                return f"json {path}"
+        for marker in self.markers:
+            if marker in body:
+                return "vendor"
+        return None
+
+
+def statuses_of(status: tuple[str, ...]) -> frozenset[int]:
+    """The codes that `200`, `2xx` and the like mean; 2xx where nothing is said."""
+    codes: set[int] = set()
+    for item in status or ("2xx",):
+        if item.lower().endswith("xx"):
+            codes.update(range(int(item[0]) * 100, int(item[0]) * 100 + 100))
+        else:
+            codes.add(int(item))
+    return frozenset(codes)
+
+
+def _unmet_json(text: str, wanted: tuple[tuple[str, Any], ...]) -> str | None:
+    if not wanted:
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return wanted[0][0]
+    for path, value in wanted:
+        if _at(document, path) != value:
+            return path
+    return None
+
+
+def _at(document: Any, path: str) -> Any:
+    """The value at `data.0.state` of a JSON document."""
+    here = document
+    for part in path.split("."):
+        if isinstance(here, Mapping):
+            here = here.get(part, _MISSING)
+        elif isinstance(here, list) and part.isdigit() and int(part) < len(here):
+            here = here[int(part)]
+        else:
+            return _MISSING
+    return here
+
+
+@dataclass(frozen=True, slots=True)
+class HttpPlan:
+    """One endpoint's request as bytes, and what its response must be."""
+
+    request: bytes
+    shown: bytes | None  # the request without its secrets; None: it has none
+    head_only: bool  # HEAD: no body follows
+    expectation: Expectation
+    reuse: bool = False
+
+    @classmethod
+    def build(
+        cls,
+        method: str,
+        target: str,
+        host: str,
+        headers: Mapping[str, str],
+        body: str | None,
+        expectation: Expectation,
+        *,
+        reuse: bool = False,
+        secret: Callable[[str], str] | None = None,
+    ) -> "HttpPlan":
+        """`target` is the request target (path and query), `host` the Host header, `secret` redacts what is shown."""
+        given = {name.lower() for name in headers}
+        lines = [f"{method} {target} HTTP/1.1"]
+        if "host" not in given:
+            lines.append(f"Host: {host}")
+        if "user-agent" not in given:
+            lines.append("User-Agent: prober")
+        if "accept" not in given:
+            lines.append("Accept: */*")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        content = (body or "").encode()
+        if (content or method in ("POST", "PUT", "PATCH")) and "content-length" not in given:
+            lines.append(f"Content-Length: {len(content)}")
+        if "connection" not in given:
+            lines.append("Connection: keep-alive" if reuse else "Connection: close")
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        shown = None if secret is None else secret(head).encode() + content
+        return cls(head.encode("utf-8") + content, shown, method == "HEAD", expectation, reuse)
+
+    def conversation(self, send: Send) -> "HttpConversation":
+        return HttpConversation(self, send)
+
+
+class HttpConversation:
+    """One exchange. See prober.probes.conversation for the fields and methods."""
+
+    __slots__ = (
+        "_chunks",
+        "_complete",
+        "_head",
+        "_headers",
+        "_parser",
+        "_plan",
+        "_send",
+        "_size",
+        "body",
+        "code",
+        "detail",
+        "enhanced",
+        "headers",
+        "keep",
+        "marks",
+        "message_id",
+        "parting",
+        "stage",
+        "text",
+        "trouble",
+        "unmet",
+    )
+
+    def __init__(self, plan: HttpPlan, send: Send) -> None:
+        self._plan = plan
+        self._send = send
+        self._parser: Any = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._head = 0
+        self._complete = False
+        self.stage = Stage.HEADERS
+        self.trouble: Trouble | None = None
+        self.unmet: str | None = None
+        self.detail = ""
+        self.code = 0
+        self.enhanced = ""
+        self.text = ""
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = b""
+        self.message_id = ""
+        self.marks = [0, 0, 0, 0, 0]
+        self.keep = False
+        self.parting = b""
+
+    # what httptools calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        code = self._parser.get_status_code()
+        if code < 200 and code != 101:
+            return
+        self.code = code
+        self.stage = Stage.BODY
+        if self._plan.head_only:
+            self._complete = True
+            self.keep = self._plan.reuse and self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        if self._size < BODY:
+            self._chunks.append(data)
+        self._size += len(data)
+
+    def on_message_complete(self) -> None:
+        if self.code:
+            self._complete = True
+            self.keep = self._plan.reuse and self._parser.should_keep_alive()  # known here alone
+        else:  # 1xx: the real response follows (RFC 9110, 15.2)
+            self._headers.clear()
+
+    # what the wire calls
+
+    def opened(self, now: int) -> Step:
+        self._send(self._plan.request, self._plan.shown)
+        return Step.MORE
+
+    resumed = opened
+
+    def secured(self, now: int) -> Step:
+        raise AssertionError("HTTP has no STARTTLS")
+
+    def feed(self, data: bytes, now: int) -> Step:
+        if not self.marks[_PROCESSING]:
+            self.marks[_PROCESSING] = now
+        if not self.code:
+            self._head += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._complete = True
+        except httptools.HttpParserError as error:
+            if not self._complete:  # what follows a whole response does not matter
+                self.detail = str(error)
+                return self._end(Trouble.MALFORMED)
+        if self._complete:
+            return self._finish(now)
+        if not self.code and self._head > HEAD:
+            self.detail = f"headers of more than {HEAD} bytes"
+            return self._end(Trouble.TOO_LARGE)
+        return Step.MORE
+
+    def closed(self, now: int) -> Step:
+        if self.code and not self._has_length():
+            return self._finish(now)  # the body ends with the connection (RFC 9112, 6.3)
+        return self._end(Trouble.CLOSED)
+
+    def _has_length(self) -> bool:
+        return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+
+    def _finish(self, now: int) -> Step:
+        self.marks[_TRANSFER] = now
+        self.stage = Stage.DONE
+        expectation = self._plan.expectation
+        if self.code in expectation.statuses and expectation.by_status:
+            if expectation.markers and self._chunks:
+                body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+                for marker in expectation.markers:
+                    if marker in body:
+                        self.unmet = "vendor"
+        else:
+            self._keep_response()
+            self.unmet = expectation.unmet(self.code, self.headers, self.body)
+        if self.unmet is not None:
+            self._keep_response()
+        self._parser = None  # it holds us: no cycle a call is left to the garbage collector
+        return Step.DONE
+
+    def _end(self, trouble: Trouble) -> Step:
+        self.trouble = trouble
+        self._keep_response()
+        self._parser = None
+        return Step.DONE
+
+    def _keep_response(self) -> None:
+        self.headers = tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in self._headers)
+        self.body = b"".join(self._chunks)[:BODY]

@@ -1,0 +1,54 @@
+"""What the wire needs to know to reach an endpoint, worked out once from its settings."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from prober.settings import ClientCert
+from rules.model import Kind
+
+Tls = Literal["none", "starttls", "implicit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an endpoint is and how TLS is done there. `server_name`: SNI and the name that is verified."""
+
+    kind: Kind
+    host: str
+    port: int
+    tls: Tls = "none"
+    context: ssl.SSLContext | None = None
+    server_name: str | None = None
+    resolve: tuple[str, ...] = ()  # fixed addresses
+    reuse: bool = False
+
+
+def context_for(
+    ca: Path | None, client: ClientCert | None, *, verify: bool, alpn: Sequence[str] = ()
+) -> ssl.SSLContext:
+    """A client context, shared by all endpoints that want the same (loading the system's CAs is slow and large).
+
+    Raises OSError and ssl.SSLError for files that cannot be read or do not fit each other.
+    """
+    password = client.password.get_secret_value() if client and client.password else None
+    return _context(ca, client and client.cert, client and client.key, password, verify, tuple(alpn))
+
+
+@lru_cache(maxsize=256)
+def _context(
+    ca: Path | None, cert: Path | None, key: Path | None, password: str | None, verify: bool, alpn: tuple[str, ...]
+) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(ca) if ca else None)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if cert is not None:
+        context.load_cert_chain(cert, key, password)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    context.options |= ssl.OP_NO_TICKET  # no resumption: evidence comes from whole handshakes
+    return context
