@@ -1,52 +1,78 @@
 """The configuration as values: what a file may say, with its defaults (DESIGN.md, "Configuration").
 
-Reading a file, `${VAR}`, lines and paths of errors are `prober.config`'s; this file only says what is allowed.
+Reading a file, `${VAR}`, lines and paths of errors are `prober.config`'s; what no single value can show (a window
+shorter than three calls, two endpoints of one name) is `prober.checks`'s. This file only says what is allowed. The
+descriptions are the JSON Schema's and the errors' too.
 """
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from prober.fields import (
+    Address,
+    Duration,
+    File,
+    HeaderName,
+    HeaderValue,
+    Host,
+    HostPort,
+    Listen,
+    MailAddress,
+    MailHeaderName,
+    Method,
+    Name,
+    Nameserver,
+    OneLine,
+    Pattern,
+    Port,
+    ProxyUrl,
+    ReplyHeaderName,
+    Secret,
+    Status,
+    Url,
+    VendorName,
+    format_duration,
+    parse_duration,
+    vendor_of_host,
+)
 
-
-def parse_duration(value: object) -> int:
-    """A duration such as `500ms`, `10s`, `5m`, `2h`, `1d` in milliseconds. Raises ValueError with what would be right."""
-    if isinstance(value, str) and (m := re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,3})?)\s*(ms|s|m|h|d)\s*", value)):
-        ms = round(float(m[1]) * _UNITS[m[2]])
-        if ms > 0:
-            return ms
-    raise ValueError("not a duration; write a positive number with its unit, such as 500ms, 10s, 5m, 2h or 1d")
-
-
-def format_duration(ms: int) -> str:
-    """The shortest way to write `ms` milliseconds that `parse_duration` reads back."""
-    for unit in ("d", "h", "m", "s"):
-        if ms % _UNITS[unit] == 0:
-            return f"{ms // _UNITS[unit]}{unit}"
-    return f"{ms}ms"
-
-
-_DURATION = r"^\s*\d{1,12}(\.\d{1,3})?\s*(ms|s|m|h|d)\s*$"
-#: Milliseconds, written with a unit.
-Duration = Annotated[
-    int,
-    BeforeValidator(parse_duration, json_schema_input_type=Annotated[str, Field(pattern=_DURATION)]),
-    PlainSerializer(format_duration),
+__all__ = [
+    "ApiEndpoint",
+    "Channels",
+    "ClientCert",
+    "Contact",
+    "Control",
+    "Customer",
+    "Duration",
+    "EmailReceiver",
+    "Endpoint",
+    "Expect",
+    "Login",
+    "Mail",
+    "Name",
+    "PagerdutyReceiver",
+    "Persistence",
+    "Port",
+    "Receiver",
+    "Relay",
+    "Retention",
+    "Section",
+    "Service",
+    "Settings",
+    "SmtpEndpoint",
+    "Web",
+    "WebhookReceiver",
+    "format_duration",
+    "parse_duration",
+    "vendor_of",
 ]
 
-
-def _is_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
-        raise ValueError("not a name; use letters, digits, '_', '.', '-', 64 at most, a letter or digit first")
-    return value
+Tls = Literal["none", "starttls", "implicit"]
 
 
-#: A name of a service, an endpoint, a control or a receiver; it becomes a label and a part of keys.
-Name = Annotated[str, AfterValidator(_is_name)]
-Port = Annotated[int, Field(ge=1, le=65535)]
+def _from(description: str) -> Any:
+    return Field(alias="from", description=description, examples=["oncall@example.com"])
 
 
 class Section(BaseModel):
@@ -56,147 +82,179 @@ class Section(BaseModel):
 
 
 class Contact(Section):
-    name: str = ""
-    phone: str = ""
-    email: str = ""
+    """Whom the vendor reaches."""
+
+    name: OneLine = ""
+    phone: OneLine = Field("", description='the telephone number, in quotes: "+49 30 1234567"')
+    email: OneLine = ""
 
 
 class Customer(Section):
     """The vital information that the hotline takes (company, contact's name, telephone, e-mail)."""
 
-    company: str = ""
+    company: OneLine = ""
     contact: Contact = Contact()
 
 
 class Expect(Section):
-    """What a reply must be. `status` takes codes and classes (`200`, `2xx`); regular expressions are RE2."""
+    """What a reply must be; regular expressions are RE2 and may match anywhere in the text."""
 
-    status: tuple[str, ...] = ()  # empty: 2xx
-    header: dict[str, str] = {}
-    body: str | None = None
-    json_: Annotated[dict[str, Any], Field(alias="json")] = {}
+    status: tuple[Status, ...] = Field((), description="codes and classes, such as [200, 2xx]; default: 2xx")
+    header: dict[ReplyHeaderName, Pattern] = Field({}, description="a pattern for each header's value")
+    body: Pattern | None = Field(None, description="a pattern for the first 64 KiB of the body")
+    json_: Annotated[
+        dict[str, Any], Field(alias="json", description="a value for each path, such as data.0.state: up")
+    ] = {}
 
 
 class Control(Section):
-    """A reference endpoint outside the vendor."""
+    """A reference endpoint outside the vendor; exactly one of tcp and url."""
 
-    name: Name
-    tcp: str | None = None  # host:port
-    url: str | None = None
+    name: Name = Field(description="the control's name", examples=["dns"])
+    tcp: HostPort | None = Field(None, description="host:port; a TCP handshake is a success")
+    url: Url | None = None
     expect: Expect = Expect()
-    ca: Path | None = None
-    resolve: tuple[str, ...] = ()
+    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
+    resolve: tuple[Address, ...] = Field((), description="fixed addresses, instead of the name's")
 
 
 class Relay(Section):
     """How mail leaves."""
 
-    host: str
+    host: Host = Field(description="the relay's name or address", examples=["mx1.example.com"])
     port: Port = 587
-    tls: Literal["none", "starttls", "implicit"] = "starttls"
-    username: str | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    ca: Path | None = None
+    tls: Tls = "starttls"
+    username: OneLine | None = None
+    password: Secret | None = None
+    password_file: File | None = Field(None, description="a file that holds the password")
+    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
 
 class Login(Section):
-    username: str
-    password: SecretStr | None = None
-    password_file: Path | None = None
+    """SMTP AUTH (RFC 4954)."""
+
+    username: OneLine = Field(description="whom to log in as", examples=["SMTP_Injection"])
+    password: Secret | None = None
+    password_file: File | None = Field(None, description="a file that holds the password")
 
 
 class Mail(Section):
-    from_: Annotated[str, Field(alias="from")]
-    to: str
-    subject: str = "prober injection"
-    headers: dict[str, str] = {}
+    """The message that an injection hands over."""
+
+    from_: Annotated[MailAddress, _from("the sender's address")]
+    to: MailAddress = Field(
+        description="the recipient's address, best one that swallows mail (a sink)", examples=["sink@example.com"]
+    )
+    subject: OneLine = "prober injection"
+    headers: dict[MailHeaderName, OneLine] = {}
     body: str = ""
-    size: int = Field(0, ge=0, le=10_000_000)  # bytes to which the body is filled up
+    size: int = Field(0, ge=0, le=10_000_000, description="bytes to which the body is filled up")
 
 
 class ClientCert(Section):
-    cert: Path
-    key: Path | None = None
-    password: SecretStr | None = None
-    password_file: Path | None = None
+    """A certificate with which the program shows who it is."""
+
+    cert: File = Field(description="a PEM file of the certificate and its chain", examples=["client.pem"])
+    key: File | None = Field(None, description="a PEM file of the key, where it is not in cert")
+    password: Secret | None = None
+    password_file: File | None = Field(None, description="a file that holds the key's password")
 
 
 class Endpoint(Section):
     """What is common to everything that is called."""
 
-    name: Name
-    every: Duration | None = None
-    timeout: Duration | None = None
-    hold: int | None = Field(None, ge=1)
-    ca: Path | None = None
+    name: Name = Field(description="the endpoint's name, unique in its channel", examples=["account"])
+    every: Duration | None = Field(None, description="default: the service's")
+    timeout: Duration | None = Field(None, description="default: the service's")
+    hold: int | None = Field(None, ge=1, description="calls in flight at most; default: timeout / every + 1")
+    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
     client_cert: ClientCert | None = None
-    sni: str | None = None
-    verify: bool = True
-    resolve: tuple[str, ...] = ()
+    sni: Host | None = Field(None, description="the name asked for in TLS and verified, instead of the host's")
+    verify: bool = Field(True, description="verify the peer's certificate")
+    resolve: tuple[Address, ...] = Field((), description="fixed addresses, instead of the name's")
     connection: Literal["fresh", "reuse"] = "fresh"
 
 
 class ApiEndpoint(Endpoint):
-    url: str
-    method: str = "GET"
-    headers: dict[str, SecretStr] = {}
-    headers_file: dict[str, Path] = {}
-    body: str | None = None
+    """An HTTP endpoint of the channel `api`."""
+
+    url: Url = Field(description="the address to call", examples=["https://api.example.com/v1/account"])
+    method: Method = "GET"
+    headers: dict[HeaderName, HeaderValue] = {}
+    headers_file: dict[HeaderName, File] = Field({}, description="files that hold headers' values")
+    body: str | None = Field(None, description="the request's body")
     expect: Expect = Expect()
-    engine: Literal["wire", "httpx"] = "wire"
-    http2: bool = False  # engine: httpx alone
-    follow_redirects: bool = False  # engine: httpx alone
-    proxy: SecretStr | None = None  # engine: httpx alone; may carry credentials
-    vendor: str = "generic"  # whose error bodies: a name of rules/faults/vendors
+    engine: Literal["wire", "httpx"] = Field("wire", description="httpx for HTTP/2, redirects and proxies")
+    http2: bool = Field(False, description="engine: httpx alone")
+    follow_redirects: bool = Field(False, description="engine: httpx alone")
+    proxy: ProxyUrl | None = Field(None, description="a proxy's URL, may hold credentials; engine: httpx alone")
+    proxy_file: File | None = Field(None, description="a file that holds the proxy's URL")
+    vendor: VendorName = Field(
+        default_factory=vendor_of_host, description="whose error bodies: auto (by the host), generic, sparkpost, bird"
+    )
 
 
 class SmtpEndpoint(Endpoint):
-    host: str
+    """An SMTP endpoint of the channel `smtp`."""
+
+    host: Host = Field(description="the server's name or address", examples=["smtp.example.com"])
     port: Port = 587
-    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    tls: Tls = "starttls"
     login: Login | None = None
-    helo: str | None = None
+    helo: Host | None = Field(None, description="the name given in EHLO; default: this machine's")
     mail: Mail | None = None
-    depth: Literal["banner", "ehlo", "tls", "auth", "rcpt", "data"] = "data"
-    vendor: str = "generic"
+    depth: Literal["banner", "ehlo", "tls", "auth", "rcpt", "data"] = Field("data", description="how far a call goes")
+    vendor: VendorName = Field(
+        default_factory=vendor_of_host, description="whose error texts: auto (by the host), generic, sparkpost, bird"
+    )
 
 
 class Channels(Section):
+    """The agreement's two limbs."""
+
     api: tuple[ApiEndpoint, ...] = ()
     smtp: tuple[SmtpEndpoint, ...] = ()
 
 
 class Persistence(Section):
-    for_: Annotated[Duration, Field(alias="for")] = 60_000
-    share: float = Field(0.9, gt=0, le=1)
-    at_least: int = Field(3, ge=1)
-    recovered_after: Duration = 120_000
+    """When Unavailability is persistent, and when it is over (DESIGN.md, "Persistent")."""
+
+    for_: Annotated[Duration, Field(alias="for", description="the window")] = 60_000
+    share: float = Field(0.9, gt=0, le=1, description="of the measured seconds, how many must be unavailable")
+    at_least: int = Field(3, ge=1, description="measured seconds that the window must hold")
+    recovered_after: Duration = Field(120_000, description="without an unavailable second")
 
 
 class EmailReceiver(Section):
-    to: str
-    from_: Annotated[str, Field(alias="from")]
-    cc: tuple[str, ...] = ()
+    """A mailbox that takes tickets."""
+
+    to: MailAddress = Field(description="the address that takes tickets", examples=["support@vendor.example"])
+    from_: Annotated[MailAddress, _from("the address that all of a ticket's mails come from")]
+    cc: tuple[MailAddress, ...] = ()
 
 
 class WebhookReceiver(Section):
-    url: str
-    headers: dict[str, SecretStr] = {}
-    hmac_key: SecretStr | None = None
-    hmac_key_file: Path | None = None
-    ca: Path | None = None
+    """A URL that takes JSON."""
+
+    url: Url = Field(description="the address that takes the JSON", examples=["https://example.com/hook"])
+    headers: dict[HeaderName, HeaderValue] = {}
+    headers_file: dict[HeaderName, File] = Field({}, description="files that hold headers' values")
+    hmac_key: Secret | None = Field(None, description="signs each request")
+    hmac_key_file: File | None = Field(None, description="a file that holds hmac_key")
+    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
 
 class PagerdutyReceiver(Section):
-    routing_key: SecretStr | None = None
-    routing_key_file: Path | None = None
-    url: str = "https://events.pagerduty.com/v2/enqueue"
-    ca: Path | None = None
+    """PagerDuty, by its Events API v2."""
+
+    routing_key: Secret | None = None
+    routing_key_file: File | None = Field(None, description="a file that holds routing_key")
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
 
 class Receiver(Section):
-    """One receiver: exactly one kind, and a name (default: the kind and its place in the list)."""
+    """One receiver: exactly one kind, and a name (default: the kind and its place in the list, email-1)."""
 
     name: Name | None = None
     email: EmailReceiver | None = None
@@ -206,7 +264,7 @@ class Receiver(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> "Receiver":
         if sum(x is not None for x in (self.email, self.webhook, self.pagerduty)) != 1:
-            raise ValueError("name exactly one of email, webhook, pagerduty")
+            raise ValueError("is not one receiver; name exactly one of email, webhook, pagerduty")
         return self
 
     @property
@@ -215,14 +273,20 @@ class Receiver(Section):
 
 
 class Service(Section):
-    title: str = ""
-    contract: str
-    terms: dict[str, Any] = {}
+    """What a vendor runs under one agreement."""
+
+    title: OneLine = Field("", description="its name for people; default: its key")
+    contract: str = Field(
+        min_length=1,
+        description="a contract pack's name, or a path to a pack's file",
+        examples=["bird-email-enterprise"],
+    )
+    terms: dict[str, Any] = Field({}, description="what the agreement leaves to the customer, such as hotline")
     mode: Literal["observe", "ask", "act"] = "act"
     every: Duration = 1000
     timeout: Duration = 10_000
     persistence: Persistence = Field(default_factory=Persistence)
-    channels: Channels
+    channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
     tickets: tuple[Receiver, ...] = ()
     hotline: tuple[Receiver, ...] = ()
 
@@ -230,12 +294,14 @@ class Service(Section):
 class Web(Section):
     """Who may change things over HTTP, and whether /probe takes targets that are not configured."""
 
-    token: SecretStr | None = None
-    token_file: Path | None = None
+    token: Secret | None = None
+    token_file: File | None = Field(None, description="a file that holds the token")
     probe_any_target: bool = False
 
 
 class Retention(Section):
+    """How long what is large is kept."""
+
     failures: Duration = 90 * 86_400_000
 
 
@@ -243,14 +309,19 @@ class Settings(Section):
     """The whole file."""
 
     customer: Customer = Customer()
-    location: str = ""
-    listen: str = "127.0.0.1:9580"
-    store: str = "sqlite:///prober.db"
+    location: OneLine = Field("", description="where this prober stands, such as fra1")
+    listen: Listen = Field("127.0.0.1:9580", description="where the pages and metrics are served: address:port")
+    store: str = Field("sqlite:///prober.db", pattern=r"^sqlite:///[^?#]+$", description="sqlite:///PATH")
     web: Web = Web()
     retention: Retention = Retention()
-    metrics_by_endpoint: bool | None = None  # None: up to 1,000 endpoints
-    nameservers: tuple[str, ...] = ()  # default: the system's
+    metrics_by_endpoint: bool | None = Field(None, description="default: up to 1,000 endpoints")
+    nameservers: tuple[Nameserver, ...] = Field((), description="addresses; default: the system's")
     controls: tuple[Control, ...] = ()
-    relays: tuple[Relay, ...] = ()
+    relays: tuple[Relay, ...] = Field((), description="how mail leaves, in this order")
     services: dict[Name, Service] = {}
     on_call: tuple[Receiver, ...] = ()
+
+
+def vendor_of(endpoint: ApiEndpoint | SmtpEndpoint) -> str:
+    """The name under rules/faults/vendors whose error bodies and texts `endpoint` answers with; never "auto"."""
+    return endpoint.vendor

@@ -1,0 +1,105 @@
+"""Fills a configuration in from outside: `${VAR}` from the environment, secrets from the files that `..._file` name."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prober.shape import keys, sections
+from prober.yamlread import Flaw, Loc, Node
+
+_DOLLAR = re.compile(r"\$(?:\$|\{([^{}]*)(\}?))")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MAX_SECRET = 64 * 1024  # bytes
+
+
+def expand(node: Node, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc = ()) -> Any:
+    """The plain value of `node`, `${VAR}` in its texts replaced and `$$` made `$`. What is wrong goes into `flaws`."""
+    value = node.value
+    if isinstance(value, str):
+        return _text(value, environ, flaws, loc, node.line) if "$" in value else value
+    if isinstance(value, Mapping):
+        return {key: expand(entry.node, environ, flaws, (*loc, key)) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [expand(item, environ, flaws, (*loc, index)) for index, item in enumerate(value)]
+    return value
+
+
+def _text(text: str, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc, line: int) -> str:
+    def wrong(message: str) -> str:
+        flaws.append(Flaw(loc, line, message))
+        return ""
+
+    def one(match: re.Match[str]) -> str:
+        name, end = match[1], match[2]
+        if name is None:
+            return "$"
+        if not end:
+            return wrong("has a ${ without its }; write ${NAME}, or $$ for a dollar")
+        if not _VARIABLE.match(name):
+            return wrong(f"${{{name}}} names no variable; write ${{NAME}}, or $${{{name}}} for the text itself")
+        value = environ.get(name)
+        if value is None:
+            return wrong(f"the environment has no variable {name}; set it, or write $${{{name}}} for the text itself")
+        if not value.isprintable() and any(0xD800 <= ord(char) < 0xE000 for char in value):
+            return wrong(f"the variable {name} is not UTF-8 text; correct it")
+        return value
+
+    return _DOLLAR.sub(one, text)
+
+
+def inline_files(data: dict[str, Any], base: Path, flaws: list[Flaw]) -> None:
+    """Puts the contents of secrets' files in the place of `..._file` keys, so that one key is left for each secret.
+
+    Paths are relative to `base`. One trailing line break is cut off, as editors leave it.
+    """
+    for section, mapping, loc in sections(data):
+        for key in keys(section):
+            target = key.removesuffix("_file")
+            if target == key or mapping.get(key) is None:
+                continue
+            if target == "headers":
+                _inline_headers(mapping, base, flaws, loc)
+            elif mapping.get(target) is not None:
+                flaws.append(Flaw((*loc, key), 0, f"is given beside {target}; keep one of them"))
+            elif (secret := _read(mapping[key], base, flaws, (*loc, key))) is not None:
+                mapping[target] = secret
+                del mapping[key]
+
+
+def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc: Loc) -> None:
+    files, headers = mapping["headers_file"], mapping.setdefault("headers", {})
+    if not isinstance(files, dict) or not isinstance(headers, dict):
+        return  # the settings refuse the shape
+    taken = {str(name).lower() for name in headers}
+    for name in list(files):
+        here = (*loc, "headers_file", name)
+        if name.lower() in taken:
+            flaws.append(Flaw(here, 0, "is given in headers too; keep one of them"))
+        elif (secret := _read(files[name], base, flaws, here)) is not None:
+            headers[name] = secret
+            del files[name]
+
+
+def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
+    """The text of the file; None, and perhaps a flaw, where there is none (the settings refuse what is no path)."""
+    if not isinstance(name, str):
+        return None
+    try:
+        with (base / Path(name).expanduser()).open("rb") as file:
+            data = file.read(_MAX_SECRET + 1)
+        text = data.decode()
+    except UnicodeDecodeError:
+        message = "names a file that is not UTF-8 text; a secret is text"
+    except (OSError, ValueError, RuntimeError) as error:  # no file, no right; a NUL in the path; ~ of an unknown user
+        what = getattr(error, "strerror", None) or str(error)
+        message = f"the file cannot be read: {what}; paths are relative to the configuration file"
+    else:
+        if len(data) > _MAX_SECRET:
+            message = "names a file of more than 64 KiB; a secret is shorter"
+        elif not (secret := text.removesuffix("\n").removesuffix("\r")):
+            message = "names an empty file; write the secret into it"
+        else:
+            return secret
+    flaws.append(Flaw(loc, 0, message))
+    return None
