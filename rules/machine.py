@@ -1,8 +1,8 @@
 """Our own machine: whether it stood still, or its clock was stepped, between two heartbeats.
 
-Three clocks tell it: MONOTONIC runs while the machine is awake, BOOTTIME also while it is suspended, REALTIME is what people
-set. NTP slews all three alike, so that REALTIME moves against BOOTTIME by steps alone (DESIGN.md, "Own machine";
-classification.md, Rules 6 and 7). All values are nanoseconds.
+Three clocks tell it: MONOTONIC runs while the machine is awake, BOOTTIME also while it is suspended, REALTIME is what
+people set. NTP slews all three alike, so that REALTIME moves against BOOTTIME by steps alone (DESIGN.md, "Own
+machine"; classification.md, Rules 6 and 7). All values are nanoseconds.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ STEP_OVER = 250_000_000
 class Reading:
     """One heartbeat: the three clocks read together.
 
-    A process can be stopped between two of the reads. Whoever takes a reading reads MONOTONIC once more at the end and takes
-    it anew when more than a few milliseconds went by; otherwise a stop looks like a step.
+    A process can be stopped between two of the reads. Whoever takes a reading reads MONOTONIC once more at the end
+    and takes it anew when more than a few milliseconds went by; otherwise a stop looks like a step.
     """
 
     monotonic: int
@@ -85,7 +85,8 @@ def compare(previous: Reading, current: Reading) -> Change:
 def drift(anchor: Reading, current: Reading) -> int:
     """How far REALTIME has moved against the anchor's by steps of any size, ns; negative: back.
 
-    Steps too small to be one for `compare` add up here: whoever stamps calls by an anchored clock anchors it anew by this.
+    Steps too small to be one for `compare` add up here: whoever stamps calls by an anchored clock anchors it anew by
+    this.
     """
     elapsed = max(current.monotonic - anchor.monotonic, current.boottime - anchor.boottime)
     return current.realtime - anchor.realtime - elapsed

@@ -1,8 +1,8 @@
-"""What the controls say of a suspicion: whether a failure seen on the wire alone is the server's or our own network's.
+"""What the controls say of a suspicion: is a failure seen on the wire alone the server's, or our own network's?
 
-A suspicion is corroborated when a control, a reference endpoint outside the vendor, succeeded within 2 s before or after
-every instant at which it counts (DESIGN.md, "Settled", Controls; classification.md, "+C"). All instants here are
-CLOCK_MONOTONIC nanoseconds.
+A suspicion is corroborated when a control, a reference endpoint outside the vendor, succeeded within 2 s before or
+after every instant at which it counts (DESIGN.md, "Settled", Controls; classification.md, "+C"). All instants here
+are CLOCK_MONOTONIC nanoseconds.
 """
 
 from bisect import bisect_left
@@ -13,9 +13,9 @@ from enum import StrEnum
 from rules.model import Fault, Finding, Trouble
 from rules.reasons import CONTROLS_FAILED, UNCORROBORATED
 
-#: How far before or after an instant a control's success still speaks for it, ns (classification.md, "+C": within ±2 s).
+#: How far before or after an instant a success of a control still speaks for it, ns (classification.md, "+C": ±2 s).
 WINDOW = 2_000_000_000
-#: How long after the window one waits for a control's success that is still on its way, ns (DESIGN.md, "Seconds": 0.25 s).
+#: How long after the window one waits for a success that is still on its way, ns (DESIGN.md, "Seconds": 0.25 s).
 GRACE = 250_000_000
 
 
@@ -30,8 +30,8 @@ class Settlement(StrEnum):
 def instants(trouble: Trouble | None, begun: int, ended: int) -> tuple[int, ...]:
     """The instants at which a suspected call must be corroborated.
 
-    A time-out counts at its begin and at its deadline (`ended`): our network must have been fine when the call set out and
-    when it was given up. Anything else counts at the moment it was seen.
+    A time-out counts at its begin and at its deadline (`ended`): our network must have been fine when the call set
+    out and when it was given up. Anything else counts at the moment it was seen.
     """
     return (begun, ended) if trouble is Trouble.TIMEOUT else (ended,)
 
@@ -39,9 +39,9 @@ def instants(trouble: Trouble | None, begun: int, ended: int) -> tuple[int, ...]
 def settle(instants: Iterable[int], successes: Sequence[int], now: int) -> Settlement:
     """Whether every one of `instants` has a success of a control near it.
 
-    `successes` are the moments at which controls succeeded, ascending; those older than the oldest instant by more than
-    WINDOW may be left out. One instant without any settles the whole as VOID, whatever the others still wait for. Raises
-    ValueError without an instant: nothing corroborated is not the same as nothing to corroborate.
+    `successes` are the moments at which controls succeeded, ascending; those older than the oldest instant by more
+    than WINDOW may be left out. One instant without any settles the whole as VOID, whatever the others still wait
+    for. Raises ValueError without an instant: nothing corroborated is not the same as nothing to corroborate.
     """
     standings = {_standing(instant, successes, now) for instant in instants}
     if not standings:
@@ -62,8 +62,8 @@ def _standing(instant: int, successes: Sequence[int], now: int) -> Settlement:
 def resolve(finding: Finding, settlement: Settlement | None) -> Finding:
     """The finding once the controls have spoken; `settlement` None: no control is configured.
 
-    What was not suspected stays as it is, and so does what is still pending. Tags stay: whether a message may have been
-    accepted does not depend on whose fault the silence was.
+    What was not suspected stays as it is, and so does what is still pending. Tags stay: whether a message may have
+    been accepted does not depend on whose fault the silence was.
     """
     if not finding.suspected or settlement is Settlement.PENDING:
         return finding
