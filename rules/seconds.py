@@ -20,6 +20,7 @@ _RANK = (Verdict.UNAVAILABLE, Verdict.AVAILABLE, Verdict.INCONCLUSIVE, Verdict.U
 # bound only keeps a pathological variety from growing without end.
 _MOST = 4096
 _cells: dict[Cell, Cell] = {}
+_lone: dict[tuple[Fault, str, int, str], Cell] = {}  # of tallies with one kind of call, which nearly all are
 
 
 def intern_cell(cell: Cell) -> Cell:
@@ -34,6 +35,21 @@ def intern_cell(cell: Cell) -> Cell:
 
 def judge(tally: Tally) -> Cell:
     """The cell of an endpoint's or a channel's second, from all the calls that began in it."""
+    if len(tally.counts) != 1:
+        return _judge(tally)
+    (((fault, reason), n),) = tally.counts.items()
+    if n <= 0:
+        return _judge(tally)
+    key = (fault, reason, n, tally.void)
+    known = _lone.get(key)
+    if known is None:
+        if len(_lone) >= _MOST:
+            _lone.clear()
+        known = _lone[key] = _judge(tally)
+    return known
+
+
+def _judge(tally: Tally) -> Cell:
     by_fault: dict[Fault, int] = {}
     for (fault, _), n in tally.counts.items():
         if n > 0:

@@ -1,9 +1,9 @@
 """Closed seconds as runs that keep their stride, and back, without loss.
 
 A series (an endpoint, a channel, the service) has one cell a second. Run-length encoding alone stays small for an
-endpoint called every second, but not for one called every 10 s (ok, nine times no_call, ok, ...), nor for a channel that
-mixes the two (2 calls, 1, 1, ...). So a run is a *cycle* repeated: the configuration tells how long it is, the first
-cells of the run tell what it is. A year of undisturbed seconds is one run, whatever `every` is.
+endpoint called every second, but not for one called every 10 s (ok, nine times no_call, ok, ...), nor for a channel
+that mixes the two (2 calls, 1, 1, ...). So a run is a *cycle* repeated: the configuration tells how long it is, the
+first cells of the run tell what it is. A year of undisturbed seconds is one run, whatever `every` is.
 """
 
 from collections.abc import Iterable, Iterator
