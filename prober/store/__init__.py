@@ -1,0 +1,52 @@
+"""The store: what was measured, decided and done, in one SQLite file.
+
+`Store` and `Writer` are the measuring process's (the only writer); `Reader` is everybody else's.
+"""
+
+from prober.store.backlog import Bounds
+from prober.store.errors import (
+    CorruptError,
+    DiskFullError,
+    NoStoreError,
+    NotOursError,
+    ReadOnlyError,
+    StoreError,
+    StoreLockedError,
+    TooNewError,
+)
+from prober.store.place import locate
+from prober.store.reader import Reader, StoredAct, StoredFailure, StoredRecord
+from prober.store.rows import observation_of
+from prober.store.sqlite import Memory, PendingAct, Store
+from prober.store.values import ActStatus, Certificate, Failure, IncidentHead, SeriesKey, SeriesRun, Transaction
+from prober.store.writer import Health, Writer
+
+__all__ = [
+    "ActStatus",
+    "Bounds",
+    "Certificate",
+    "CorruptError",
+    "DiskFullError",
+    "Failure",
+    "Health",
+    "IncidentHead",
+    "Memory",
+    "NoStoreError",
+    "NotOursError",
+    "PendingAct",
+    "ReadOnlyError",
+    "Reader",
+    "SeriesKey",
+    "SeriesRun",
+    "Store",
+    "StoreError",
+    "StoreLockedError",
+    "StoredAct",
+    "StoredFailure",
+    "StoredRecord",
+    "TooNewError",
+    "Transaction",
+    "Writer",
+    "locate",
+    "observation_of",
+]
