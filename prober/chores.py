@@ -1,0 +1,56 @@
+"""The slow work of the serving process: retention, and the sweep over certificates.
+
+It has no part in the one-second path.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from prober.board import WIDTH, Column
+from prober.link import Message
+from prober.web.view import Key, Snapshot, View
+
+log = logging.getLogger(__name__)
+
+#: A certificate that ends within so many days is warned of.
+SOON = 14
+_DAY = 86_400
+
+
+def scheduler(view: View, send: Callable[[Message], None]) -> AsyncIOScheduler:
+    """A scheduler with all chores; `start` and `shutdown` are the caller's. Late and doubled runs become one."""
+    chores = AsyncIOScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    chores.add_job(retain, "interval", hours=1, args=(view, send), id="retention")
+    chores.add_job(sweep, "interval", hours=6, args=(view,), id="certificates")
+    return chores
+
+
+def retain(view: View, send: Callable[[Message], None], now: Callable[[], float] = time.time) -> None:
+    """Tell the measuring process, the only writer, which kept failures are past their time."""
+    kept = view.settings.retention.failures // 1000
+    send({"type": "purge", "failures_before": int(now()) - kept})
+
+
+def sweep(view: View) -> None:
+    """Warn of certificates that end soon or have ended, as the newest calls saw them."""
+    for (service, channel, endpoint, _), left in expiring(view.snapshot()):
+        where = f"{service}/{channel}/{endpoint}"
+        if left < 0:
+            log.warning("the certificate of %s expired %d days ago", where, -left // _DAY)
+        else:
+            log.warning("the certificate of %s expires in %d days", where, left // _DAY)
+
+
+def expiring(snapshot: Snapshot) -> list[tuple[Key, int]]:
+    """Endpoints whose certificate ends within SOON days, and the seconds left (negative: it has ended)."""
+    found = []
+    for index, key in enumerate(snapshot.keys):
+        expiry = snapshot.cells[index * WIDTH + Column.CERT_EXPIRY]
+        if expiry and expiry - snapshot.now < SOON * _DAY:
+            found.append((key, int(expiry - snapshot.now)))
+    return found

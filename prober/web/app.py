@@ -1,0 +1,77 @@
+"""The routes of the serving process, and what every answer carries."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from prober.web.health import Health, Reloads
+from prober.web.metrics import Metrics
+from prober.web.page import Page, stylesheet
+from prober.web.probe import Caller, Probing
+from prober.web.view import View
+
+#: Nothing of a page runs, loads from elsewhere or is framed.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def app(view: View, reloads: Reloads, caller: Caller | None) -> ASGIApp:
+    """The application. `caller` makes the calls of /probe."""
+    health, metrics, page = Health(view, reloads), Metrics(view), Page(view)
+    starlette = Starlette(
+        routes=[
+            Route("/", page.get),
+            Route("/static/page.css", stylesheet),
+            Route("/metrics", metrics.get),
+            *([Route("/probe", Probing(view, caller).get)] if caller else []),
+            Route("/-/healthy", health.healthy),
+            Route("/-/ready", health.ready),
+            Route("/-/reload", health.reload, methods=["POST"]),
+        ],
+        exception_handlers={404: _missing, 405: _wrong_method, 500: _failed},
+    )
+    starlette.router.redirect_slashes = False  # such a redirect repeats the Host header that came
+    return Secured(starlette)
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """Adds the security headers to every answer, those for errors included."""
+
+    inner: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.inner(scope, receive, sending)
+
+
+async def _missing(_: Request, __: Exception) -> Response:
+    return PlainTextResponse("Not found.\n", 404)
+
+
+async def _wrong_method(_: Request, error: Exception) -> Response:
+    return PlainTextResponse("Method not allowed.\n", 405, getattr(error, "headers", None))
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    """The error itself goes to the log (Starlette raises it again), not to whoever asked."""
+    return PlainTextResponse("Internal error.\n", 500)
