@@ -1,0 +1,104 @@
+"""The command line: `prober COMMAND ...`. One file a command, loaded only when it is called, so that each starts fast.
+
+A command's module has `add(parser)`, which gives its own parser its arguments, and `run(args) -> int`, which does the
+work and gives the exit status. What goes wrong in a way that a person can act on is a ProberError: its text is printed,
+never a traceback.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from prober.errors import Exit, ProberError
+
+#: command: what it is for. Its module is prober.cli.<command>.
+COMMANDS = {
+    "run": "measure, decide, open tickets, page; serve pages and metrics",
+    "check": "say what is wrong with a configuration, and what it makes",
+    "once": "call each endpoint once and show how it went",
+    "demo": "a mail platform that fails on command, and prober against it",
+    "seconds": "show closed seconds and their verdicts",
+    "incidents": "show incidents",
+    "contracts": "show the contract packs",
+    "schema": "print the JSON Schema of the configuration",
+}
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv` (default: the process's); gives its exit status: 0 done, 1 failed, 2 bad usage."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+    except ProberError as error:
+        print(f"prober: {error}", file=sys.stderr)
+        return error.exit
+    except SystemExit as end:  # argparse's: help, version, bad usage
+        return end.code if isinstance(end.code, int) else Exit.OK
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has gone (`| head`); nothing more can be written at exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="prober",
+        description="Holds a mail vendor to its support agreement: measures every second, decides as the agreement"
+        " does, opens the ticket, calls the hotline, pages on-call.",
+        epilog="`prober COMMAND --help` says more."
+        " Exit status: 0 done, 1 it did not work, 2 bad usage or configuration.",
+        formatter_class=_Help,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version)
+    chosen = next((word for word in arguments if not word.startswith("-")), "")
+    run = _commands(parser, chosen)
+    args = parser.parse_args(arguments)
+    if run is None:
+        parser.print_help(sys.stderr)
+        return Exit.USAGE
+    return int(run(args))
+
+
+def _commands(parser: argparse.ArgumentParser, chosen: str) -> Run | None:
+    """Give `parser` all commands, with their arguments the chosen one alone, and give back what runs it."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    run: Run | None = None
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=_sentence(purpose), formatter_class=_Help)
+        if name == chosen:
+            module = import_module(f"prober.cli.{name}")
+            module.add(command)
+            run = module.run
+    return run
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+class _Help(argparse.HelpFormatter):
+    """Wide enough a first column for the longest command."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
+class _Version(argparse.Action):
+    """`--version`, looked up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from prober.version import version
+
+        print(f"prober {version()}")
+        parser.exit()

@@ -1,0 +1,31 @@
+"""`prober schema`: the JSON Schema of the configuration, for editors and for checks before a roll-out."""
+
+import argparse
+import json
+from typing import Any
+
+from prober.errors import Exit
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "For an editor: `prober schema > prober.schema.json`, and as the configuration's first line"
+        " `# yaml-language-server: $schema=prober.schema.json`."
+    )
+
+
+def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every command is called alike
+    print(json.dumps(schema(), indent=2))
+    return Exit.OK
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a configuration file."""
+    from prober.settings import Settings
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Settings.model_json_schema(by_alias=True, mode="validation"),
+        "title": "Configuration of prober",
+        "required": ["services"],
+    }
