@@ -1,9 +1,9 @@
 """c-ares off the measuring loop: a thread that asks, and answers that come back to the loop (RFC 1035, RFC 8305 3).
 
 Asking costs hundreds of microseconds (c-ares opens sockets and starts threads), so that the loop only puts a question
-into a queue. c-ares has a cache of its own, which pycares cannot switch off and which would answer a refresh with what is
-left of the old TTL; so one channel is asked about each name and family once, and a new one takes over when a question comes
-again.
+into a queue. c-ares has a cache of its own, which pycares cannot switch off and which would answer a refresh with
+what is left of the old TTL; so one channel is asked about each name and family once, and a new one takes over when a
+question comes again.
 """
 
 import asyncio
