@@ -1,0 +1,90 @@
+"""The words in which an act reaches people: subject, summary, plain text, HTML. Templates say it, this file renders
+them.
+
+Each text is written once (`templates/ticket.j2`, ...) and laid out twice (`text.j2`, `html.j2`). All of it is a
+function of the act: no clock, no locale, no configuration.
+"""
+
+import re
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from prober.deliver.view import View
+from rules.acts import Act, ActKind
+
+#: Most characters of a subject and of a summary.
+SUBJECT = 180
+SUMMARY = 400
+
+
+def subject(act: Act) -> str:
+    """One line, the same for a whole thread but for "Re: "."""
+    view = View(act)
+    again = "Re: " if act.kind in (ActKind.NOTE, ActKind.PAGE_RESOLVE) else ""
+    number = f"[{view.ticket}] " if again and view.ticket and "@" not in view.ticket else ""
+    head = ": ".join(x for x in (view.severity, view.title) if x)
+    return _cut(f"{again}{number}{head} [{view.incident}]", SUBJECT)
+
+
+def summary(act: Act) -> str:
+    """What happened, in one line."""
+    view = View(act)
+    head = ": ".join(x for x in (view.severity, view.title) if x)
+    return _cut(f"{head}: {_happened(act, view)} [{view.incident}]", SUMMARY)
+
+
+def text(act: Act) -> str:
+    """The plain text, lines ended by LF."""
+    return _render(act, "text.j2")
+
+
+def html(act: Act) -> str:
+    """The same as an HTML document without scripts, pictures or links."""
+    return _render(act, "html.j2")
+
+
+def _happened(act: Act, view: View) -> str:
+    since = f" since {view.onset}" if view.onset else ""
+    if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
+        return f"recovered at {view.recovered}" if view.recovered else "recovered"
+    if act.step.startswith("ticket-failed"):
+        return "the ticket was refused by every receiver; open it by hand"
+    counts = f" ({view.bad} of {view.measured} measured seconds)" if view.bad and view.measured else ""
+    return f"{view.condition_words or 'needs attention'}{since}{counts}"
+
+
+def _template(act: Act) -> str:
+    if act.kind is not ActKind.NOTE:
+        return "page.j2" if act.kind in (ActKind.PAGE, ActKind.PAGE_RESOLVE) else f"{act.kind.value}.j2"
+    if act.step.startswith("recovered"):
+        return "note_recovered.j2"
+    return "note_episode.j2" if act.episode > 1 and act.step.startswith(("open", "unavailable")) else "note.j2"
+
+
+def _render(act: Act, layout: str) -> str:
+    template = _environment(layout == "html.j2").get_template(_template(act))
+    words = template.render(
+        layout=layout,
+        v=View(act),
+        subject=subject(act),
+        summary=summary(act),
+        resolved=act.kind is ActKind.PAGE_RESOLVE,
+    )
+    return re.sub(r"\n{3,}", "\n\n", words).strip("\n") + "\n"
+
+
+@cache
+def _environment(escape: bool) -> Environment:
+    return Environment(
+        loader=PackageLoader("prober.deliver"),
+        autoescape=escape,  # noqa: S701 - off for plain text alone, where escapes would be read as they stand
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _cut(line: str, limit: int) -> str:
+    line = " ".join(line.split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."

@@ -1,0 +1,220 @@
+"""An act's facts as its texts show them: every value cleaned, times written out, whatever is missing left empty.
+
+The facts come from the rules and from the measuring process over a link and a store, so their shapes are read with
+care: a text must never fail because a fact is missing or odd, since a poor ticket is better than none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from prober.deliver.harmless import harmless
+from rules import reasons
+from rules.acts import Act
+
+#: Samples of failed calls shown, and characters of a request or response shown of each.
+SAMPLES = 5
+TRANSCRIPT = 4_000
+_LINE = 500  # characters of a value that stands in a line
+
+_CONDITIONS = {
+    "unavailable": "persistent Unavailability",
+    "partial": "persistent Unavailability of one endpoint",
+    "intermittent": "Unavailability that comes and goes",
+    "slow": "slow answers",
+    "failing": "all calls fail, not provably by the vendor's fault",
+    "blind": "nothing can be measured",
+}
+_FAULTS = {
+    "none": "success",
+    "server_timeout": "time-out on the server's side",
+    "server_error": "internal service error",
+    "other": "failed for another reason",
+    "own": "failed on our own side",
+}
+_CHANNELS = {"api": "API calls", "smtp": "SMTP injections"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One failed call, as it is shown."""
+
+    at: str
+    where: str
+    fault: str
+    reason: str
+    means: str
+    peer: str
+    phases: str
+    request: str
+    response: str
+
+
+class View:
+    """What the templates read. Every attribute is text, or a list of texts; "" and [] stand for what is not known."""
+
+    def __init__(self, act: Act) -> None:
+        facts = act.facts
+        self.incident = line(act.incident)
+        self.episode = act.episode
+        self.kind = act.kind.value
+        self.step = line(act.step)
+        self.created = instant(act.created)
+        self.service = line(facts.get("service"))
+        self.title = line(facts.get("title")) or self.service or "the service"
+        self.severity = line(facts.get("severity_title")) or line(facts.get("severity"))
+        self.article = line(facts.get("article"))
+        self.condition = line(facts.get("condition"))
+        self.condition_words = _CONDITIONS.get(self.condition, self.condition)
+        self.scope = line(facts.get("scope"))
+        self.onset = instant(facts.get("onset"))
+        self.raised = instant(facts.get("raised"))
+        self.recovered = instant(facts.get("recovered"))
+        self.duration = span(facts.get("duration"))
+        self.measured = number(facts.get("measured"))
+        self.bad = number(facts.get("bad"))
+        self.reasons = _reasons(facts.get("reasons"))
+        self.ticket = line(facts.get("ticket"))
+        self.ticket_pending = facts.get("ticket_pending") is True
+        self.observe = facts.get("observe") is True
+        self.would = [line(x) for x in _list(facts.get("would"))]
+        self.note = harmless(text) if isinstance(text := facts.get("text"), str) else ""
+        self.location = line(facts.get("location"))
+        customer = _mapping(facts.get("customer"))
+        contact = _mapping(customer.get("contact"))
+        self.company = line(customer.get("company"))
+        self.contact = line(contact.get("name"))
+        self.phone = line(contact.get("phone"))
+        self.email = line(contact.get("email"))
+        terms = _mapping(facts.get("terms"))
+        self.hotline = line(terms.get("hotline"))
+        self.persistence_source = line(terms.get("persistence_source"))
+        self.endpoints = [_endpoint(_mapping(e)) for e in _list(facts.get("endpoints"))]
+        self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
+        self.channels = _channels(facts)
+        self.controls = _controls(_mapping(facts.get("controls")))
+        self.rule = _rule(_mapping(facts.get("rule")), facts)
+
+
+def line(value: Any) -> str:
+    """A value in one line of harmless text."""
+    if value is None or isinstance(value, bool | Mapping | list | tuple):
+        return ""
+    return harmless(str(value), limit=_LINE).strip()
+
+
+def number(value: Any) -> str:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def instant(value: Any) -> str:
+    """An exact UTC time from UTC seconds, UTC nanoseconds (shown to the millisecond) or a text."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return line(value)
+    try:
+        if abs(value) >= 10**14:
+            at = datetime.fromtimestamp(int(value) // 10**9, UTC)
+            return f"{at:%Y-%m-%d %H:%M:%S}.{int(value) // 10**6 % 1000:03d} UTC"
+        return f"{datetime.fromtimestamp(int(value), UTC):%Y-%m-%d %H:%M:%S} UTC" if value else ""
+    except (OverflowError, ValueError, OSError):
+        return line(value)
+
+
+def span(seconds: Any) -> str:
+    """A duration in seconds, in words: "1 h 2 min 5 s"."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 10**10:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{n} {unit}" for n, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if n]
+    return " ".join(parts) or "0 s"
+
+
+def _reasons(value: Any) -> list[str]:
+    """Counts by reason, the most frequent first, each with what it means: a mapping or [reason, count] pairs."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else [tuple(p) for p in _list(value) if _is_pair(p)]
+    counted = [(line(name), n) for name, n in pairs if isinstance(n, int) and not isinstance(n, bool)]
+    counted.sort(key=lambda pair: (-pair[1], pair[0]))
+    return [f"{n} x {name}" + (f": {means}" if (means := _means(name)) else "") for name, n in counted]
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2
+
+
+def _means(name: str) -> str:
+    reason = reasons.REASONS.get(name)
+    return reason.means if reason is not None else ""
+
+
+def _endpoint(facts: Mapping[str, Any]) -> str:
+    channel, name, what = line(facts.get("channel")), line(facts.get("name")), line(facts.get("what"))
+    where = "/".join(x for x in (channel, name) if x)
+    return f"{where}: {what}" if where and what else where or what
+
+
+def _sample(facts: Mapping[str, Any]) -> Sample:
+    phases = facts.get("phases")
+    pairs = phases.items() if isinstance(phases, Mapping) else ()
+    fault = line(facts.get("fault"))
+    reason = line(facts.get("reason"))
+    return Sample(
+        at=instant(facts.get("at")),
+        where="/".join(x for x in (line(facts.get("channel")), line(facts.get("endpoint"))) if x),
+        fault=_FAULTS.get(fault, fault),
+        reason=reason,
+        means=line(facts.get("means")) or _means(reason),
+        peer=line(facts.get("peer")),
+        phases=", ".join(f"{line(name)} {line(n)}" for name, n in pairs) or line(phases),
+        request=_block(facts.get("request")),
+        response=_block(facts.get("response") or facts.get("transcript")),
+    )
+
+
+def _block(value: Any) -> str:
+    return harmless(value, lines=True, limit=TRANSCRIPT).strip("\n") if isinstance(value, str) else ""
+
+
+def _channels(facts: Mapping[str, Any]) -> list[str]:
+    """The channels concerned, in words: of the facts, else of the samples."""
+    named = _list(facts.get("channels")) or [_mapping(s).get("channel") for s in _list(facts.get("samples"))]
+    scope = facts.get("scope")
+    if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
+        named = [scope.partition("/")[0]]
+    return [words for name, words in _CHANNELS.items() if name in named]
+
+
+def _controls(facts: Mapping[str, Any]) -> str:
+    configured, ok = facts.get("configured"), facts.get("ok")
+    if isinstance(configured, list) and isinstance(ok, list):
+        return f"{', '.join(line(x) for x in ok) or 'none'} of {', '.join(line(x) for x in configured) or 'none'}"
+    if isinstance(configured, list):
+        return ", ".join(line(x) for x in configured)
+    return f"{number(ok)} of {number(configured)}" if number(ok) and number(configured) else number(configured)
+
+
+def _rule(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """The numbers by which it was judged, from the rule or from the facts beside it."""
+    share = rule.get("share", facts.get("share"))
+    if isinstance(share, int | float) and not isinstance(share, bool) and 0 < share <= 1:
+        share = f"{share * 100:.10g} %"
+    return {
+        "for": _seconds(rule.get("for", facts.get("for"))),
+        "share": line(share),
+        "at_least": line(rule.get("at_least", facts.get("at_least"))),
+        "every": _seconds(rule.get("every")),
+        "version": line(rule.get("version") or facts.get("rules") or facts.get("version")),
+    }
+
+
+def _seconds(value: Any) -> str:
+    return f"{number(value)} s" if number(value) else line(value)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []
