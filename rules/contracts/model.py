@@ -15,6 +15,8 @@ from rules.model import Condition
 
 #: Stands for an article where the document says nothing.
 SILENT = "silent"
+#: Severity of what concerns on-call alone; no agreement may use the name.
+INTERNAL = "internal"
 _ARTICLE = f"name the article of the document, or write {SILENT}"
 
 
@@ -81,7 +83,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class CallBack:
-    """The vendor calls back within `minutes` of what `starts` names. Kept for the clocks to come: nothing runs on it."""
+    """The vendor calls back within `minutes` of what `starts` names. For the clocks to come: nothing runs on it."""
 
     minutes: int
     starts: Starts
@@ -326,6 +328,8 @@ def _check_whole(pack: Pack, faults: Faults) -> None:
             faults.add(f"conditions.{condition}", f"{name!r} is not a severity of this pack", f"one of {names}")
         if condition in pack.on_call_alone:
             faults.add(f"conditions.{condition}", "is in on_call_alone too", "leave it in one of the two")
+    if pack.severity(INTERNAL):
+        faults.add(f"severities.{INTERNAL}", "is the name for what concerns on-call alone", "name it otherwise")
     for severity in pack.severities:
         path = f"severities.{severity.name}"
         if severity.after_ticket and severity.hotline is Hotline.NONE:

@@ -1,0 +1,175 @@
+"""What happens to a service's incident, and what comes of it: events in, records and acts out.
+
+Instants named `second` are UTC seconds as they count in the agreement; those named `at` are UTC nanoseconds as
+somebody's clock showed them, save in a `Record`, which is for people and holds UTC seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rules.acts import Act, ActResult
+from rules.model import Condition
+
+if TYPE_CHECKING:
+    from rules.incident_state import Plan, ServiceState
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRaised:
+    """A condition holds from now on. `measured`, `bad`: seconds of the window by which it was judged.
+
+    `scope` is "" for the service, a channel's name, or channel/endpoint. `reasons` counts the bad seconds since `onset`
+    by reason. `rule` says by which rule it was judged, as far as the event knows it (JSON values).
+    """
+
+    condition: Condition
+    second: int
+    onset: int
+    scope: str = ""
+    measured: int = 0
+    bad: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    rule: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def matter(self) -> tuple[Condition, str]:
+        """What holds, and of what: the condition and its scope."""
+        return self.condition, self.scope
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionCleared:
+    """A condition holds no longer. `last`: the last second that was bad; 0 when the one who tells does not know."""
+
+    condition: Condition
+    second: int
+    scope: str = ""
+    last: int = 0
+
+    @property
+    def matter(self) -> tuple[Condition, str]:
+        return self.condition, self.scope
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An attempt at an act begins."""
+
+    act: str
+    receiver: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An attempt at an act ended."""
+
+    result: ActResult
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """It is now this UTC second. Once a second, whether or not a second was closed."""
+
+    second: int
+
+
+class EntryKind(StrEnum):
+    """What an operator can enter."""
+
+    ACK = "ack"  # on-call has it
+    NOTE = "note"  # for the record
+    RESOLVE = "resolve"  # customer and vendor agree that it is resolved
+    ADOPT = "adopt"  # a person opened a ticket: it is the incident's
+    CLOSED_BY_VENDOR = "closed_by_vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An operator's step. `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT."""
+
+    kind: EntryKind
+    by: str
+    text: str
+    at: int
+    ticket: str = ""
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The service is configured differently from now on (or, after a restart, as it was)."""
+
+    plan: "Plan"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStepped:
+    """The machine's clock was set: by `delta` ns, forward when positive. `second` is UTC by the new clock."""
+
+    delta: int
+    second: int
+
+
+Event: TypeAlias = ConditionRaised | ConditionCleared | Started | Result | Tick | Entry | Reloaded | ClockStepped
+
+
+class RecordKind(StrEnum):
+    """What the trail of an incident can say."""
+
+    OPENED = "opened"
+    RAISED = "raised"
+    CLEARED = "cleared"
+    IGNORED = "ignored"  # told twice: it held already, or held no longer
+    EPISODE = "episode"
+    SEVERITY = "severity"  # it rose
+    RECOVERED = "recovered"
+    CLOSED = "closed"
+    ACT = "act"  # to be carried out
+    STARTED = "started"  # the first attempt at an act
+    RESULT = "result"
+    WITHDRAWN = "withdrawn"
+    TICKET_FAILED = "ticket_failed"
+    NO_TICKET = "no_ticket"  # none can be opened: no receiver is configured
+    NOTE_HELD = "note_held"  # it goes out when the ticket is in
+    NOTE_NOT_SENT = "note_not_sent"
+    HOTLINE_NOT_CALLED = "hotline_not_called"
+    WOULD_OPEN_TICKET = "would_open_ticket"  # `mode: observe`, as the next two
+    WOULD_ADD_NOTE = "would_add_note"
+    WOULD_CALL_HOTLINE = "would_call_hotline"
+    ACK = "ack"
+    NOTE = "note"
+    ADOPTED = "adopted"
+    REFUSED = "refused"  # an entry that made no sense then
+    PLAN = "plan"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the trail, appended and never changed. `at` is UTC seconds; `detail` holds JSON values.
+
+    `incident` is "" when it belongs to none.
+    """
+
+    incident: str
+    at: int
+    kind: RecordKind
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of an event. `withdraw` are ids of acts no longer wanted; `refused` says why an entry was not taken.
+
+    When nothing came of it, `state` is the very state that went in.
+    """
+
+    state: "ServiceState"
+    records: tuple[Record, ...] = ()
+    acts: tuple[Act, ...] = ()
+    withdraw: tuple[str, ...] = ()
+    refused: str = ""

@@ -1,0 +1,124 @@
+"""What an event amounts to, given what is known: the columns of the incident's table."""
+
+from enum import Enum, auto
+
+from rules.acts import ActResult, Outcome
+from rules.incident_events import (
+    ClockStepped,
+    ConditionCleared,
+    ConditionRaised,
+    Entry,
+    EntryKind,
+    Event,
+    Reloaded,
+    Result,
+    Started,
+    Tick,
+)
+from rules.incident_state import Phase, ServiceState, Status
+from rules.model import Condition
+
+
+class What(Enum):
+    """What an event amounts to, given what is known. "Agreed" means that the pack gives the condition a severity."""
+
+    RAISED = auto()  # an agreed condition, new to its phase or episode
+    RAISED_HIGHER = auto()  # agreed, more severe than all of this episode
+    RAISED_FURTHER = auto()  # agreed, no more severe: another channel, endpoint or condition
+    RAISED_AGAIN = auto()  # unavailable once more while something else still holds
+    RAISED_SEEN = auto()  # agreed, told of before in this episode
+    RAISED_OWN = auto()  # on-call's own matter
+    RAISED_OTHER = auto()  # nobody's matter yet: recorded
+    CLEARED = auto()  # agreed; others hold
+    CLEARED_LAST = auto()
+    CLEARED_OWN = auto()
+    CLEARED_OWN_LAST = auto()
+    CLEARED_OTHER = auto()
+    REPEATED = auto()  # holds already, or does not hold
+    STARTED = auto()
+    ACCEPTED = auto()
+    FAILED = auto()  # for good, by every receiver
+    TRIED = auto()  # not taken yet
+    RESULT_REPEATED = auto()
+    RESULT_LATE = auto()
+    TICK = auto()
+    ACK = auto()
+    NOTE = auto()
+    RESOLVE = auto()
+    ADOPT = auto()
+    CLOSED_BY_VENDOR = auto()
+    MISADDRESSED = auto()  # an entry for an incident that is not the open one
+    RELOADED = auto()
+    CLOCK_STEPPED = auto()
+
+
+_ENTRIES = {
+    EntryKind.ACK: What.ACK,
+    EntryKind.NOTE: What.NOTE,
+    EntryKind.RESOLVE: What.RESOLVE,
+    EntryKind.ADOPT: What.ADOPT,
+    EntryKind.CLOSED_BY_VENDOR: What.CLOSED_BY_VENDOR,
+}
+
+
+def what(state: ServiceState, event: Event) -> What:
+    """The row's key for `event` in `state`."""
+    match event:
+        case ConditionRaised():
+            return _raised(state, event)
+        case ConditionCleared():
+            return _cleared(state, event)
+        case Result():
+            return _result(state, event.result)
+        case Started():
+            return What.STARTED
+        case Tick():
+            return What.TICK
+        case Entry():
+            other = state.incident is not None and event.incident not in ("", state.incident.id)
+            return What.MISADDRESSED if other else _ENTRIES[event.kind]
+        case Reloaded():
+            return What.RELOADED
+        case ClockStepped():
+            return What.CLOCK_STEPPED
+
+
+def _raised(state: ServiceState, e: ConditionRaised) -> What:
+    if state.holds(e.condition, e.scope):
+        return What.REPEATED
+    severity = state.plan.severity_of(e)
+    if severity is None:
+        return What.RAISED_OWN if state.plan.on_call_alone(e) else What.RAISED_OTHER
+    if state.incident is None or state.phase is not Phase.OPEN:
+        return What.RAISED
+    seen = state.incident.seen
+    if e.condition is Condition.UNAVAILABLE and e.matter in seen:
+        return What.RAISED_AGAIN
+    ranks = [state.plan.pack.rank(state.plan.pack.conditions.get(condition, "")) for condition, _ in seen]
+    if state.plan.pack.rank(severity.name) > max(ranks, default=0):
+        return What.RAISED_HIGHER
+    return What.RAISED_SEEN if e.matter in seen else What.RAISED_FURTHER
+
+
+def _cleared(state: ServiceState, e: ConditionCleared) -> What:
+    if state.holds(e.condition, e.scope) is None:
+        return What.REPEATED
+    incident = state.incident
+    if incident and e.matter in incident.own:
+        alone = incident.phase is Phase.INTERNAL and len(incident.own) == 1
+        return What.CLEARED_OWN_LAST if alone else What.CLEARED_OWN
+    agreed = {h.matter for h in state.agreed()}
+    if e.matter in agreed:
+        return What.CLEARED if len(agreed) > 1 else What.CLEARED_LAST
+    return What.CLEARED_OTHER
+
+
+def _result(state: ServiceState, r: ActResult) -> What:
+    made = state.incident.act(r.act) if state.incident else None
+    if made is None or made.status is Status.WITHDRAWN:
+        return What.RESULT_LATE
+    if made.status is Status.ACCEPTED or (made.status is Status.FAILED and r.outcome is not Outcome.ACCEPTED):
+        return What.RESULT_REPEATED
+    if r.outcome is Outcome.ACCEPTED:
+        return What.ACCEPTED
+    return What.FAILED if r.final else What.TRIED
