@@ -1,0 +1,82 @@
+"""What the commands that read the store have in common: finding it, and how they put what they read on a screen."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prober.config import ConfigError, Loaded, load
+from prober.store import Reader, locate
+
+_UNSET = "variable-that-is-not-set"
+
+
+class _Lenient(Mapping[str, str]):
+    """The environment, in which every variable has a value."""
+
+    def __getitem__(self, name: str) -> str:
+        return os.environ.get(name, _UNSET)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(os.environ)
+
+    def __len__(self) -> int:
+        return len(os.environ)
+
+
+def add_arguments(parser: argparse.ArgumentParser, formats: Sequence[str], *, again: bool = False) -> None:
+    """`--config` and `--format`. `again`: for a subcommand of a command that has them too."""
+    suppressed: dict[str, Any] = {"default": argparse.SUPPRESS} if again else {}
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="the configuration (default: prober.yaml)",
+        **(suppressed or {"default": Path("prober.yaml")}),
+    )
+    parser.add_argument(
+        "--format",
+        choices=formats,
+        help="default: a table for a terminal, plain text for a pipe",
+        **(suppressed or {"default": "table"}),
+    )
+
+
+def configuration(path: Path) -> Loaded:
+    """The configuration, of which a reader needs no secret: variables that are not set do not matter to it.
+
+    Raises ConfigError.
+    """
+    try:
+        return load(path)
+    except ConfigError as error:
+        try:
+            loaded = load(path, _Lenient())
+        except ConfigError:
+            raise error from None
+        if _UNSET in loaded.settings.store:
+            raise
+        return loaded
+
+
+def reader(loaded: Loaded) -> Reader:
+    """Raises a StoreError: NoStoreError when `prober run` has not made it yet."""
+    return Reader(locate(loaded.settings.store, loaded.base))
+
+
+def terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def harmless(text: str) -> str:
+    """Text from outside for a screen: control characters and direction marks escaped (a server chose these bytes)."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as plain lines, their columns lined up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
