@@ -54,6 +54,11 @@ class Call:
         """Give up without a result: `done` is not called."""
         raise NotImplementedError
 
+    @property
+    def cert_expiry(self) -> int:
+        """Earliest notAfter of the peer's chain, unix seconds; 0 without TLS, or unknown."""
+        return 0
+
     def transcript(self) -> list[tuple[int, str, bytes]]:
         """What went over the wire: (ns since the begin, ">" sent or "<" received, bytes). Bounded."""
         return []

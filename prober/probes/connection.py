@@ -180,7 +180,7 @@ class _Held:
 
 
 @lru_cache(maxsize=4096)
-def _earliest(leaf: bytes, held: _Held) -> int:
+def _earliest(leaf: bytes, held: _Held) -> int:  # noqa: ARG001 - the cache's key
     """The earliest notAfter of the chain whose leaf is `leaf` (DER); parsed once a certificate."""
     native = held.tls._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on only
     chain = native.get_verified_chain() if held.tls.context.verify_mode == ssl.CERT_REQUIRED else None

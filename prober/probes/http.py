@@ -228,13 +228,13 @@ class HttpConversation:
 
     # what the wire calls
 
-    def opened(self, now: int) -> Step:
+    def opened(self, now: int) -> Step:  # noqa: ARG002 - the wire marks it
         self._send(self._plan.request, self._plan.shown)
         return Step.MORE
 
     resumed = opened
 
-    def secured(self, now: int) -> Step:
+    def secured(self, now: int) -> Step:  # noqa: ARG002 - the wire marks it
         raise AssertionError("HTTP has no STARTTLS")
 
     def feed(self, data: bytes, now: int) -> Step:

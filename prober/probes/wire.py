@@ -13,7 +13,7 @@ from typing import Any
 from prober.probes.call import Call, phase_durations
 from prober.probes.connection import Connection, show_address
 from prober.probes.conversation import Conversation, Step
-from prober.probes.errors import OWN_TROUBLES, os_trouble, tls_trouble
+from prober.probes.errors import os_trouble, tls_trouble
 from prober.probes.race import Race, connect_error, open_socket
 from prober.probes.reactor import GONE, READABLE, WRITABLE, Reactor, monotonic_ns
 from prober.probes.resolve import Answer, Resolver, fixed
@@ -77,7 +77,22 @@ class WireProbe:
 class WireCall(Call):
     """One call over the wire."""
 
-    __slots__ = ("_conn", "_conv", "_goal", "_handshaking", "_log", "_logged", "_over", "_probe", "_race", "_received", "_reused", "_sent", "_sock", "_stage")
+    __slots__ = (
+        "_conn",
+        "_conv",
+        "_goal",
+        "_handshaking",
+        "_log",
+        "_logged",
+        "_over",
+        "_probe",
+        "_race",
+        "_received",
+        "_reused",
+        "_sent",
+        "_sock",
+        "_stage",
+    )
 
     def __init__(self, probe: WireProbe, done: Callable[[Call], None], full: bool) -> None:
         super().__init__(done, full=full)
@@ -216,7 +231,7 @@ class WireCall(Call):
     # bytes
 
     def _send(self, data: bytes, shown: bytes | None = None) -> None:
-        """What the conversation sends. Raises OSError and ssl.SSLError, past the conversation, to whoever let it speak."""
+        """What the conversation sends. Raises OSError, past the conversation, to whoever let it speak."""
         assert self._conn is not None
         self._note(">", data if shown is None else shown)
         self._sent += len(data)
@@ -336,10 +351,11 @@ class WireCall(Call):
     def _release(self) -> None:
         if self._race is not None:
             self._race.cancel()
-        for sock in (self._sock, self._conn and self._conn.sock):
-            if sock is not None:
-                self._probe.reactor.close(sock)
-        self._sock = None
+        if self._sock is not None:
+            self._probe.reactor.close(self._sock)
+            self._sock = None
+        if self._conn is not None:
+            self._probe.reactor.close(self._conn.sock)
 
     def _end(self, trouble: Trouble | None, detail: str, now: int) -> None:
         if self._over:
@@ -416,10 +432,6 @@ class WireCall(Call):
     def cert_expiry(self) -> int:
         """notAfter of the chain in this call, unix seconds; 0 without TLS."""
         return self._conn.expiry if self._conn is not None else 0
-
-    @property
-    def trouble_is_own(self) -> bool:
-        return self.observation is not None and self.observation.trouble in OWN_TROUBLES
 
     def transcript(self) -> list[tuple[int, str, bytes]]:
         return self._log

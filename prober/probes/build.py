@@ -1,0 +1,138 @@
+"""From the settings of what is called to the probe that calls it."""
+
+import asyncio
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote, urlsplit
+
+from prober import vendors
+from prober.probes.call import Probe
+from prober.probes.http import Expectation, HttpPlan
+from prober.probes.httpx_engine import HttpxEngine
+from prober.probes.reactor import Reactor
+from prober.probes.resolve import Resolver
+from prober.probes.smtp import SmtpPlan
+from prober.probes.target import Target, context_for
+from prober.probes.tcp import TcpConversation
+from prober.probes.wire import WireProbe
+from prober.settings import ApiEndpoint, Control, SmtpEndpoint
+from rules.model import Kind
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A URL taken apart for the wire. `authority` is what the Host header says."""
+
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    target: str  # path and query
+    authorization: str | None  # from user:password@ in the URL
+
+    @classmethod
+    def of(cls, url: str) -> "Address":
+        """`url` is http or https, and has a host (the configuration has checked it)."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode() if not _literal(parts.hostname) else parts.hostname or ""
+        port = parts.port or _PORTS[parts.scheme]
+        shown = f"[{host}]" if ":" in host else host
+        authority = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        given = None
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            given = "Basic " + base64.b64encode(pair.encode()).decode()
+        return cls(parts.scheme, host, port, authority, target, given)
+
+
+def _literal(host: str | None) -> bool:
+    return host is None or ":" in host or host.isascii()
+
+
+@dataclass
+class Engines:
+    """What probes are made of: one set a process and event loop. `redact` takes secrets out of what is shown."""
+
+    loop: asyncio.AbstractEventLoop
+    reactor: Reactor
+    resolver: Resolver
+    redact: Callable[[str], str] = str
+
+    @cached_property
+    def httpx(self) -> HttpxEngine:
+        """Started when the first endpoint wants it; it has a thread and a loop of its own."""
+        return HttpxEngine(self.loop)
+
+    def api(self, endpoint: ApiEndpoint) -> Probe:
+        """Raises OSError or ssl.SSLError for certificate files that cannot be used."""
+        if endpoint.engine == "httpx":
+            return self.httpx.probe(endpoint, vendors.load(endpoint.vendor).markers)
+        address = Address.of(endpoint.url)
+        headers = {name: value.get_secret_value() for name, value in endpoint.headers.items()}
+        if address.authorization and "authorization" not in {name.lower() for name in headers}:
+            headers["Authorization"] = address.authorization
+        plan = HttpPlan.build(
+            endpoint.method,
+            address.target,
+            address.authority,
+            headers,
+            endpoint.body,
+            Expectation.of(endpoint.expect, vendors.load(endpoint.vendor).markers),
+            reuse=endpoint.connection == "reuse",
+            secret=self.redact,
+        )
+        secure = address.scheme == "https"
+        target = Target(
+            Kind.HTTP,
+            address.host,
+            address.port,
+            tls="implicit" if secure else "none",
+            context=context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify, alpn=("http/1.1",))
+            if secure
+            else None,
+            server_name=endpoint.sni or address.host,
+            resolve=endpoint.resolve,
+            reuse=endpoint.connection == "reuse",
+        )
+        return self._wire(target, plan.conversation)
+
+    def smtp(self, endpoint: SmtpEndpoint) -> Probe:
+        """Raises OSError or ssl.SSLError for certificate files that cannot be used, ValueError for what cannot be sent."""
+        plan = SmtpPlan.of(endpoint)
+        secure = endpoint.tls != "none"
+        target = Target(
+            Kind.SMTP,
+            endpoint.host,
+            endpoint.port,
+            tls=endpoint.tls,
+            context=context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify) if secure else None,
+            server_name=endpoint.sni or endpoint.host,
+            resolve=endpoint.resolve,
+            reuse=plan.reuse,
+        )
+        return self._wire(target, plan.conversation)
+
+    def control(self, control: Control) -> Probe:
+        """Raises OSError or ssl.SSLError for a CA file that cannot be used."""
+        if control.tcp is not None:
+            host, _, port = control.tcp.rpartition(":")
+            return self._wire(Target(Kind.TCP, host.strip("[]"), int(port), resolve=control.resolve), TcpConversation)
+        url = control.url or ""
+        return self.api(
+            ApiEndpoint(name=control.name, url=url, expect=control.expect, ca=control.ca, resolve=control.resolve)
+        )
+
+    def _wire(self, target: Target, converse: Callable[..., object]) -> WireProbe:
+        return WireProbe(target, converse, self.loop, self.reactor, self.resolver)  # type: ignore[arg-type]  # a factory of conversations
+
+    def close(self) -> None:
+        """Close all that was opened for them."""
+        if "httpx" in self.__dict__:
+            self.httpx.close()
+        self.resolver.close()
+        self.reactor.shut()
