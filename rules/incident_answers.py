@@ -94,7 +94,9 @@ def take_failed(d: Draft, e: Result) -> None:
         d.record(RecordKind.TICKET_FAILED, act=e.result.act, detail=e.result.detail)
         _drop_held_notes(d, "no ticket was opened")
     if made and made.kind in (ActKind.TICKET, ActKind.HOTLINE):
-        page_each(d, f"{made.kind}-failed", None, detail=e.result.detail, by_hand=[{"act": made.kind.value}])
+        by_hand = "open the ticket" if made.kind is ActKind.TICKET else "call the hotline"
+        text = f"Every receiver refused for good; {by_hand} by hand. {e.result.detail}".strip()
+        page_each(d, f"{made.kind}-failed", None, text=text)
     call_hotline_if_due(d)
 
 
@@ -108,7 +110,8 @@ def take_tried(d: Draft, e: Result) -> None:
     """Not taken yet; it will be tried again. On-call is told where no relay is left that could carry it."""
     made = d.incident.act(e.result.act)
     if made and made.kind in (ActKind.TICKET, ActKind.NOTE) and e.result.detail.startswith(NO_RELAY):
-        page_each(d, "no-relay", None, detail=e.result.detail, act=made.id)
+        text = f"No relay can carry the {made.kind}: {e.result.detail}. It stays pending; put a relay right or send it by hand."
+        page_each(d, "no-relay", None, text=text)
     call_hotline_if_due(d)
 
 

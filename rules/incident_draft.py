@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rules.acts import Act, ActKind
+from rules.contracts.model import INTERNAL
 from rules.incident_events import ConditionRaised, Record, RecordKind, Step
 from rules.incident_facts import facts_of
 from rules.incident_state import Incident, Made, Plan, ServiceState, Status
@@ -54,7 +55,9 @@ class Draft:
 
     def facts(self, cause: ConditionRaised | None = None, **more: Any) -> dict[str, Any]:
         """What every act of the incident says, about `cause` (default: the incident's), and `more`."""
-        return facts_of(self.plan, self.incident, cause or self.incident.cause) | more
+        cause = cause or self.incident.cause
+        severity = INTERNAL if cause.matter in self.incident.own else self.incident.severity
+        return facts_of(self.plan, self.incident, cause, severity) | more
 
     def make(
         self,

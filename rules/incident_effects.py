@@ -10,7 +10,7 @@ from rules.acts import ActKind
 from rules.contracts.model import INTERNAL, Hotline
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ConditionCleared, ConditionRaised, RecordKind
-from rules.incident_facts import recovery, what_follows
+from rules.incident_facts import recovery, ticket_facts, what_follows
 from rules.incident_names import incident_id, topic_of
 from rules.incident_state import CLOCK, HeldNote, Incident, Mode, Phase, Status, Ticket, Wait
 
@@ -122,8 +122,7 @@ def _page(d: Draft, e: ConditionRaised, step: str) -> None:
 def page_own(d: Draft, e: ConditionRaised) -> None:
     """A page of its own for what concerns on-call alone: told from others of the incident by its number."""
     d.change(alarms=d.incident.alarms + 1, own=(*d.incident.own, e.matter))
-    observe: dict[str, Any] = {"observe": True, "would": []} if d.plan.mode is Mode.OBSERVE else {}
-    page_each(d, f"{e.condition}-{d.incident.alarms}", e, topic_of(e), on_call_alone=True, **observe)
+    page_each(d, f"{e.condition}-{d.incident.alarms}", e, topic_of(e))
 
 
 def page_each(d: Draft, step: str, cause: ConditionRaised | None, topic: str = "", **more: Any) -> None:
@@ -146,8 +145,9 @@ def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
     for m in d.incident.made:
         if m.kind is ActKind.PAGE and not m.resolved and topic in (None, m.topic):
             d.mark(m.id, resolved=True)
-            facts = d.facts(**more) | ({"observe": True} if d.plan.mode is Mode.OBSERVE else {})
-            d.make(ActKind.PAGE_RESOLVE, m.step, m.receivers, facts, after=m.id, topic=m.topic, episode=m.episode)
+            d.make(
+                ActKind.PAGE_RESOLVE, m.step, m.receivers, d.facts(**more), after=m.id, topic=m.topic, episode=m.episode
+            )
 
 
 # --- the ticket
@@ -168,7 +168,7 @@ def open_ticket(d: Draft, e: ConditionRaised) -> None:
 
 
 def note_again(d: Draft, e: ConditionRaised) -> None:
-    note(d, "again", d.facts(e))
+    note(d, "unavailable-again", d.facts(e))
 
 
 def note_risen(d: Draft, e: ConditionRaised) -> None:
@@ -206,8 +206,7 @@ def send_note(d: Draft, held: HeldNote, ticket: Ticket) -> None:
         d.record(RecordKind.NOTE_NOT_SENT, step=held.step, why="no receiver is configured")
         return
     # How the ticket stands is told as it is now; all else as it was when the note was due.
-    now = {k: v for k, v in d.facts().items() if k in ("thread", "ticket", "ticket_pending", "ticket_reference")}
-    facts = {**held.facts, **now}
+    facts = {**held.facts, **ticket_facts(d.incident), "ticket_pending": False}
     d.make(ActKind.NOTE, held.step, (receiver,), facts, after=ticket.act, episode=held.episode, created=held.created)
 
 

@@ -6,14 +6,23 @@ JSON values, nothing rendered; frozen into the act when it is made, so that a re
 from typing import Any
 
 from rules import VERSION
+from rules.acts import ActKind
 from rules.contracts.model import INTERNAL, Hotline, Severity
 from rules.incident_events import ConditionCleared, ConditionRaised
 from rules.incident_state import Incident, Mode, Plan, Status, Ticket
 
+#: So many earlier notes are named, the newest ones.
+MOST_NOTES = 10
 
-def facts_of(plan: Plan, incident: Incident, cause: ConditionRaised) -> dict[str, Any]:
-    """What every act says: what holds, since when, by which figures, how severe, and how the ticket stands."""
-    severity = plan.pack.severity(incident.severity)
+
+def facts_of(plan: Plan, incident: Incident, cause: ConditionRaised, severity_name: str) -> dict[str, Any]:
+    """What every act says: what holds, since when, by which figures, how severe, and how the ticket stands.
+
+    `ticket` is the vendor's number, or what the receiver called the ticket; `ticket_status` none, pending, accepted or
+    failed; `thread` the id of the act that opened it; `earlier` the ids of the notes that followed.
+    """
+    severity = plan.pack.severity(severity_name)
+    ticket = incident.ticket
     facts: dict[str, Any] = {
         "service": plan.service,
         "title": plan.title,
@@ -29,53 +38,56 @@ def facts_of(plan: Plan, incident: Incident, cause: ConditionRaised) -> dict[str
         "reasons": dict(cause.reasons),
         "opened": incident.opened,
         "episode": incident.episode,
-        "severity": incident.severity,
-        "severity_title": severity.title if severity else "On-call alone" if incident.severity == INTERNAL else "",
+        "severity": severity_name,
+        "severity_title": severity.title if severity else "On-call alone" if severity_name == INTERNAL else "",
         "article": severity.article if severity else "",
-        "thread": incident.ticket.act if incident.ticket else "",
-        "ticket": _ticket(incident.ticket),
-        "ticket_pending": bool(incident.ticket and incident.ticket.status is Status.PENDING),
-        "ticket_reference": (incident.ticket.number or incident.ticket.reference) if incident.ticket else "",
-        "rules_version": VERSION,
+        **ticket_facts(incident),
+        "ticket_pending": ticket is not None and ticket.status is Status.PENDING,
+        "rules": VERSION,
     }
+    if plan.mode is Mode.OBSERVE:
+        facts["observe"] = True
     if cause.rule:
         facts["rule"] = dict(cause.rule)
     if severity:
-        facts["unavailability"] = {
-            "meaning": plan.pack.unavailability.meaning,
-            "article": plan.pack.unavailability.article,
-        }
+        meaning = plan.pack.unavailability
+        facts["unavailability"] = {"meaning": meaning.meaning, "article": meaning.article}
     return facts
 
 
-def _ticket(ticket: Ticket | None) -> dict[str, str]:
-    if ticket is None:
-        return {"status": "none", "act": "", "receiver": "", "reference": "", "number": ""}
+def ticket_facts(incident: Incident) -> dict[str, Any]:
+    """How the ticket stands."""
+    ticket = incident.ticket
+    notes = [m.id for m in incident.made if m.kind is ActKind.NOTE and m.status is not Status.FAILED]
     return {
-        "status": ticket.status.value,
-        "act": ticket.act,
-        "receiver": ticket.receiver,
-        "reference": ticket.reference,
-        "number": ticket.number,
+        "thread": ticket.act if ticket else "",
+        "earlier": notes[-MOST_NOTES:],
+        "ticket": (ticket.number or ticket.reference) if ticket else "",
+        "ticket_status": ticket.status.value if ticket else "none",
     }
 
 
 def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None) -> dict[str, Any]:
-    """For on-call's page: what the program does next, would do (observe), and what is left to a person's hands.
+    """For on-call's page: what the program does next (`follows`) or would do (`would`: observe), in words and in order.
 
-    Keys: `follows` or `would`, and `by_hand`: lists of {act, receivers}, in the order of the agreement.
+    `text` says what the agreement asks for and nobody configured: it is left to a person.
     """
-    steps: list[dict[str, Any]] = []
+    able: list[str] = []
+    unable: list[str] = []
     if severity.ticket:
-        kind = "ticket" if ticket is None else "note"
-        steps.append({"act": kind, "receivers": list(plan.tickets)})
+        what = "open the ticket" if ticket is None else "add to the ticket"
+        (able if plan.tickets else unable).append(f"{what} by {_any_of(plan.tickets)}" if plan.tickets else what)
     if severity.hotline is not Hotline.NONE:
-        steps.append({"act": "hotline", "receivers": list(plan.hotline), "after_ticket": severity.after_ticket})
-    able = [s for s in steps if s["receivers"]]
-    unable = [{"act": s["act"]} for s in steps if not s["receivers"]]
-    if plan.mode is Mode.OBSERVE:
-        return {"observe": True, "would": able, "by_hand": unable}
-    return {"follows": able, "by_hand": unable}
+        what = "then call the hotline" if severity.after_ticket else "call the hotline"
+        (able if plan.hotline else unable).append(f"{what} by {_any_of(plan.hotline)}" if plan.hotline else what)
+    facts: dict[str, Any] = {"would" if plan.mode is Mode.OBSERVE else "follows": able}
+    if unable:
+        facts["text"] = f"By hand, because no receiver is configured: {', '.join(unable)}."
+    return facts
+
+
+def _any_of(receivers: tuple[str, ...]) -> str:
+    return " or ".join(receivers)
 
 
 def recovery(cause: ConditionRaised, cleared: ConditionCleared) -> dict[str, Any]:
