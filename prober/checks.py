@@ -99,9 +99,13 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
     from prober.packs import load
 
     try:
-        load(service.contract, base)
+        pack = load(service.contract, base)
     except ProberError as error:
         yield (*loc, "contract"), str(error)
+    else:
+        for text in pack.check_terms(service.terms):
+            place, _, message = text.partition(": ")
+            yield (*loc, *place.split(".", 1)), message
     if service.mode == "ask":
         yield (*loc, "mode"), "ask is not there yet, it comes with part 2; write act or observe"
     yield from _pace(loc, service.every, service.timeout)

@@ -185,7 +185,7 @@ class _Builder:
             self._tag(event.tag, ("seq",), line, loc)
             node = self._sequence(events, line, loc)
         else:
-            assert isinstance(event, yaml.ScalarEvent)  # noqa: S101 - no other event begins a node
+            assert isinstance(event, yaml.ScalarEvent)  # no other event begins a node
             node = self._scalar(event, line, loc)
         self._grow(1, line)
         if anchor:

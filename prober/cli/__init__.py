@@ -85,10 +85,12 @@ def _sentence(text: str) -> str:
 
 
 class _Help(argparse.HelpFormatter):
-    """Wide enough a first column for the longest command."""
+    """Wide enough a first column for the longest command: argparse forgets that commands are indented."""
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:
+            self._action_max_length += 2
 
 
 class _Version(argparse.Action):

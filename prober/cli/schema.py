@@ -21,11 +21,17 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001 - every command is cal
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a configuration file."""
-    from prober.settings import Settings
+    from prober.fields import DURATION
+    from prober.settings import Settings, format_duration
 
+    described = Settings.model_json_schema(by_alias=True, mode="validation")
+    for section in (described, *described["$defs"].values()):
+        for field in section.get("properties", {}).values():
+            if field.get("pattern") == DURATION and "default" in field:
+                field["default"] = format_duration(field["default"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Settings.model_json_schema(by_alias=True, mode="validation"),
+        **described,
         "title": "Configuration of prober",
         "required": ["services"],
     }
