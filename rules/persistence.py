@@ -41,7 +41,7 @@ _IS_GOOD = (1, 0, 0, 0, 0)
 class Rule:
     """The agreement's or the configuration's figures, in seconds. `share` is exact, so that 54 of 60 is 0.9.
 
-    `every` is the interval of the series' calls (the most frequent endpoint's). Raises ValueError for figures that cannot be.
+    `every` is the interval of the series' calls (the most frequent endpoint's). Impossible figures raise ValueError.
     """
 
     for_: int = 60

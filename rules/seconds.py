@@ -7,11 +7,7 @@ fault; so one success, or one failure by anybody else's fault, keeps a second fr
 from collections.abc import Iterable
 
 from rules.model import SERVER_FAULTS, Cell, Fault, Tally, Verdict
-
-#: The reason of a second in which a call succeeded.
-OK = "ok"
-#: The reason of a second in which no call was due.
-NO_CALL = "no_call"
+from rules.reasons import NO_CALL, OK
 
 _ORDER = tuple(Fault)
 _RANK = (Verdict.UNAVAILABLE, Verdict.AVAILABLE, Verdict.INCONCLUSIVE, Verdict.UNMEASURED)

@@ -68,3 +68,40 @@ def _measured(marks: Sequence[Mark]) -> int:
 
 def _share_holds(rule: Rule, marks: Sequence[Mark]) -> bool:
     return marks.count(Mark.BAD) >= rule.share * _measured(marks)
+
+
+def held(rule: Rule, marks: Sequence[Mark]) -> tuple[list[int | None], list[int]]:
+    """Of each second: the onset of what persists at its end (None: nothing does), and the last recovery (-1: none yet)."""
+    onsets: list[int | None] = []
+    recoveries: list[int] = []
+    changes = {change.second: change for change in transitions(rule, marks)}
+    onset, recovered = None, -1
+    for s in range(len(marks)):
+        change = changes.get(s)
+        if isinstance(change, Began):
+            onset = change.onset
+        elif isinstance(change, Recovered):
+            onset, recovered = None, s
+        onsets.append(onset)
+        recoveries.append(recovered)
+    return onsets, recoveries
+
+
+def last_bad(marks: Sequence[Mark], s: int) -> int:
+    return max((t for t in range(s + 1) if marks[t] is Mark.BAD), default=-1)
+
+
+def blind(for_: int, measured: Sequence[bool | None]) -> list[bool]:
+    """Of each second: whether we are blind at its end. None: the program did not run."""
+    found, now = [], False
+    for s in range(len(measured)):
+        ran = [m for m in measured[: s + 1] if m is not None]
+        dark = len(ran) - (max((i for i, m in enumerate(ran) if m), default=-1) + 1)
+        if not now:
+            now = dark >= for_ and measured[s] is not None
+        else:
+            # Measured seconds since the last time for_ seconds on end had none.
+            ends = [i for i in range(len(ran)) if i + 1 >= for_ and not any(ran[i + 1 - for_ : i + 1])]
+            now = sum(bool(m) for m in ran[ends[-1] :]) < 3
+        found.append(now)
+    return found

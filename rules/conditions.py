@@ -1,0 +1,244 @@
+"""What a service's closed seconds amount to: which conditions hold (DESIGN.md, "Words", condition).
+
+`Conditions` takes each closed second of a service, its channels and those of its endpoints whose cell changed, and says
+which conditions were raised or cleared by it. An endpoint that stays as it is costs nothing: its tracker catches up over
+the whole stretch when it changes. Only those that are bad, were so within the window, or persist are looked at every
+second.
+
+An endpoint or a channel that is still persistent when what hid it recovers (its channel; the service) raises a condition
+of its own only once it has a bad second after that recovery: being slower to recover is no news.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from rules.blind import Blindness
+from rules.incident_events import ConditionCleared, ConditionRaised
+from rules.model import Cell, Condition
+from rules.persistence import NEVER, Rule, Tracker
+from rules.timeline import Run
+from rules.watched import Watched, failing_mark, replay, unavailable_mark
+
+#: So many reasons are told of a condition, the most frequent ones.
+MOST_REASONS = 10
+
+Event = ConditionRaised | ConditionCleared
+#: (channel, endpoint).
+Endpoint = tuple[str, str]
+
+
+class Conditions:
+    """The conditions of one service. Fed the closed seconds in order; a pure function of them (invariant 10)."""
+
+    def __init__(
+        self, rule: Rule, every_ms: Mapping[Endpoint, int], *, snapshot: Mapping[str, Any] | None = None
+    ) -> None:
+        """Watch a service by `rule` (its `every` is put right for each series); `every_ms` names all its endpoints.
+
+        `snapshot` comes from `snapshot()` of an earlier run, or of the settings before a reload: what is no longer
+        watched is dropped, and cleared by the next second. `replay` the record afterwards.
+        """
+        known = snapshot or {}
+        spells: Mapping[str, list[int | None]] = known.get("spells", {})
+        every = {key: Fraction(ms, 1000) for key, ms in every_ms.items()}
+        rules = {e: replace(rule, every=e) for e in {*every.values(), Fraction(1)}}
+
+        def tracker(name: str, among: Iterable[Fraction]) -> Tracker:
+            onset, recovered = spells.get(name, (None, None))
+            return Tracker(rules[min(among, default=Fraction(1))], onset, NEVER if recovered is None else recovered)
+
+        self._service = tracker("unavailable:", every.values())
+        self._channels: dict[str, Tracker] = {}
+        self._failing: dict[str, Tracker] = {}
+        for channel in sorted({channel for channel, _ in every}):
+            among = [e for (c, _), e in every.items() if c == channel]
+            self._channels[channel] = tracker(f"unavailable:{channel}", among)
+            self._failing[channel] = tracker(f"failing:{channel}", among)
+        self._endpoints: dict[Endpoint, Watched] = {}
+        for key, e in every.items():
+            name = f"unavailable:{_scope(key)}"
+            self._endpoints[key] = Watched(rules[e], tracker(name, (e,)) if name in spells else None)
+        self._active = {key for key, watched in self._endpoints.items() if not watched.idle}
+        self._raised = {(Condition(condition), scope) for condition, scope in known.get("raised", ())}
+        self._blind = Blindness(rule.for_, known.get("blind"))
+        scopes = {"", *self._channels, *map(_scope, self._endpoints)}
+        self._gone = sorted(matter for matter in self._raised if matter[1] not in scopes)
+
+    def feed(
+        self, second: int, service: Cell, channels: Mapping[str, Cell], changed: Mapping[Endpoint, Cell]
+    ) -> tuple[Event, ...]:
+        """Take a closed second; what it raised and cleared, in a fixed order.
+
+        `channels` has the cell of every channel. `changed` needs only the endpoints whose cell differs from their last
+        one. Raises ValueError for a second out of order, KeyError for a channel left out or an endpoint not watched.
+        """
+        events: list[Event] = [self._clear(matter, second) for matter in self._gone]
+        self._gone = []
+        self._service.feed(second, unavailable_mark(service), service.reason)
+        for channel, tracker in self._channels.items():
+            tracker.feed(second, unavailable_mark(channels[channel]), channels[channel].reason)
+        for channel, tracker in self._failing.items():
+            tracker.feed(second, failing_mark(channels[channel]), channels[channel].reason)
+        for key, cell in changed.items():
+            watched = self._endpoints[key]
+            watched.change(second, unavailable_mark(cell), cell.reason)
+            if not watched.idle:
+                self._active.add(key)
+        self._settle(events, second, (Condition.UNAVAILABLE, ""), self._service, hidden_by=None)
+        for channel, tracker in self._failing.items():
+            self._settle(events, second, (Condition.FAILING, channel), tracker, hidden_by=self._service)
+        self._settle_endpoints(events, second)
+        events += self._look(second, 1, service)
+        return tuple(events)
+
+    def feed_gap(self, second: int, n: int, cell: Cell) -> tuple[Event, ...]:
+        """Take `n` seconds from `second` on in which everything had the unmeasured `cell` (not running, a stepped clock).
+
+        The time that it takes does not grow with the gap, once the gap is one to every series.
+        """
+        watched = (self._endpoints[key].rule for key in self._active)
+        rules = (self._service.rule, *(t.rule for t in self._channels.values()), *watched)
+        slow = min(n, max(rule.bearable for rule in rules) + 1)
+        events: list[Event] = []
+        changed = dict.fromkeys(self._endpoints, cell)
+        for s in range(second, second + slow):
+            events += self.feed(s, cell, dict.fromkeys(self._channels, cell), changed if s == second else {})
+        second, n = second + slow, n - slow
+        for tracker in (self._service, *self._channels.values()):
+            tracker.feed_many(second, n, unavailable_mark(cell), cell.reason)
+        for tracker in self._failing.values():
+            tracker.feed_many(second, n, failing_mark(cell), cell.reason)
+        events += self._look(second, n, cell)
+        return tuple(events)
+
+    def replay(self, channel: str, endpoint: str, runs: Iterable[Run], through: int) -> None:
+        """Take a series' recorded runs before the first second is fed; `through` is the last closed second.
+
+        ("", "") is the service, (channel, "") a channel. The last run may be open. `reach` says how far back they need to
+        go. Series that are not watched, or whose record ends before `through`, are passed over.
+        """
+        if endpoint:
+            if watched := self._endpoints.get((channel, endpoint)):
+                watched.replay(runs, through)
+                if not watched.idle:
+                    self._active.add((channel, endpoint))
+        elif not channel:
+            replay(self._service, runs, through, unavailable_mark)
+        elif channel in self._channels:
+            recorded = tuple(runs)
+            replay(self._channels[channel], recorded, through, unavailable_mark)
+            replay(self._failing[channel], recorded, through, failing_mark)
+
+    @property
+    def reach(self) -> int:
+        """How many seconds of record `replay` needs at most."""
+        rules = (self._service.rule, *(watched.rule for watched in self._endpoints.values()))
+        return max(rule.reach for rule in rules)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the record does not tell, as JSON values: to be written down when it changes."""
+        trackers = {"unavailable:": self._service}
+        trackers |= {f"unavailable:{channel}": t for channel, t in self._channels.items()}
+        trackers |= {f"failing:{channel}": t for channel, t in self._failing.items()}
+        for key, watched in self._endpoints.items():
+            if watched.tracker is not None:
+                trackers[f"unavailable:{_scope(key)}"] = watched.tracker
+        now = self._service.next or 0
+        spells: dict[str, list[int | None]] = {}
+        for name, tracker in trackers.items():
+            recovered = tracker.recovered if tracker.recovered >= now - tracker.rule.reach else None
+            if tracker.persistent or recovered is not None:
+                spells[name] = [tracker.onset, recovered]
+        return {
+            "spells": spells,
+            "raised": sorted([condition.value, scope] for condition, scope in self._raised),
+            "blind": self._blind.snapshot(),
+        }
+
+    @property
+    def raised(self) -> frozenset[tuple[Condition, str]]:
+        """The conditions that hold, each with its scope."""
+        return frozenset(self._raised)
+
+    def _settle_endpoints(self, events: list[Event], second: int) -> None:
+        done = []
+        for key in sorted(self._active):
+            watched = self._endpoints[key]
+            if watched.since is None:
+                continue  # persistent when we stopped, and not a second known since
+            tracker = watched.catch_up(second + 1)
+            channel = self._channels[key[0]]
+            self._settle(events, second, (Condition.PARTIAL, _scope(key)), tracker, hidden_by=channel, hides=True)
+            if watched.idle:
+                done.append(key)
+        self._active.difference_update(done)
+
+    def _settle(
+        self,
+        events: list[Event],
+        second: int,
+        matter: tuple[Condition, str],
+        tracker: Tracker,
+        *,
+        hidden_by: Tracker | None,
+        hides: bool = False,
+    ) -> None:
+        """Raise or clear what `tracker` is about. While `hidden_by` persists it is not raised; with `hides`, cleared."""
+        hidden = hidden_by is not None and hidden_by.persistent
+        if matter in self._raised:
+            if not tracker.persistent or (hides and hidden):
+                events.append(self._clear(matter, second, max(0, tracker.last_bad)))
+            return
+        if tracker.onset is None or hidden or (hidden_by is not None and tracker.last_bad <= hidden_by.recovered):
+            return
+        self._raised.add(matter)
+        events.append(
+            ConditionRaised(
+                condition=matter[0],
+                second=second,
+                onset=tracker.onset,
+                scope=matter[1],
+                measured=tracker.measured,
+                bad=tracker.bad,
+                reasons=_foremost(tracker.reasons),
+                rule=self._judged_by(tracker.rule),
+            )
+        )
+
+    def _look(self, second: int, n: int, cell: Cell) -> list[Event]:
+        """Whether we see anything at all."""
+        matter = (Condition.BLIND, "")
+        turned = self._blind.feed(second, n, cell, raised=matter in self._raised)
+        if turned is None:
+            return []
+        if matter in self._raised:
+            return [self._clear(matter, turned)]
+        self._raised.add(matter)
+        onset = turned if self._blind.onset is None else self._blind.onset
+        rule = {"for": self._service.rule.for_}
+        return [ConditionRaised(matter[0], turned, onset, reasons=_foremost(self._blind.reasons), rule=rule)]
+
+    def _clear(self, matter: tuple[Condition, str], second: int, last: int = 0) -> ConditionCleared:
+        self._raised.discard(matter)
+        return ConditionCleared(matter[0], second, matter[1], last)
+
+    def _judged_by(self, rule: Rule) -> dict[str, Any]:
+        """The rule as JSON values, named as the configuration names it, and what each channel's window holds."""
+        return {
+            "for": rule.for_,
+            "share": float(rule.share),
+            "at_least": rule.at_least,
+            "recovered_after": rule.recovered_after,
+            "every": float(rule.every),
+            "channels": {name: {"measured": t.measured, "bad": t.bad} for name, t in self._channels.items()},
+        }
+
+
+def _scope(key: Endpoint) -> str:
+    return f"{key[0]}/{key[1]}"
+
+
+def _foremost(reasons: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:MOST_REASONS])
