@@ -4,7 +4,7 @@ Logs, metrics, tickets and tests share these names (DESIGN.md, "Words"). Each sa
 engineer can do about it. A reason does not say whose fault it is: that is the finding's `fault`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -179,13 +179,15 @@ def _listed() -> Iterator[Reason]:
         yield Reason(name, means, advice)
 
 
-def _collect() -> Mapping[str, Reason]:
-    reasons = [*_listed(), *_generated()]
-    by_name = {reason.name: reason for reason in reasons}
-    if len(by_name) != len(reasons):
-        raise ValueError("a reason is listed twice")
-    return MappingProxyType(by_name)
+def by_name(reasons: Iterable[Reason]) -> Mapping[str, Reason]:
+    """The reasons by name, for reading alone. Raises ValueError for a name that is listed twice."""
+    found: dict[str, Reason] = {}
+    for reason in reasons:
+        if reason.name in found:
+            raise ValueError(f"the reason {reason.name} is listed twice; keep one")
+        found[reason.name] = reason
+    return MappingProxyType(found)
 
 
 #: The closed list, by name.
-REASONS: Mapping[str, Reason] = _collect()
+REASONS: Mapping[str, Reason] = by_name([*_listed(), *_generated()])

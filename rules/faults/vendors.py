@@ -125,7 +125,7 @@ def _rule(value: object, where: str) -> BodyRule:
     faults = [Fault.SERVER_ERROR, Fault.SERVER_TIMEOUT, Fault.OTHER]
     if value["fault"] not in faults:
         raise ValueError(f"{where}.fault: {value['fault']!r} is not one of {', '.join(faults)}")
-    if value["reason"] not in REASONS:
+    if _text(value["reason"], f"{where}.reason") not in REASONS:
         raise ValueError(f"{where}.reason: {value['reason']!r} is no reason; list it in rules.reasons first")
     fields = tuple((_text(field, f"{where}.when"), str(wanted)) for field, wanted in when.items())
     return BodyRule(fields, Finding(Fault(value["fault"]), value["reason"]))
