@@ -136,8 +136,10 @@ def resolve_pages(d: Draft, e: ConditionCleared) -> None:
 
 
 def resolve_own_page(d: Draft, e: ConditionCleared) -> None:
+    """Before the condition is let go, so that the text knows it."""
+    held = d.state.holds(e.condition, e.scope)
+    resolve_topic(d, topic_of(e), **(recovery(held, e) if held else {}))
     d.change(own=tuple(m for m in d.incident.own if m != e.matter))
-    resolve_topic(d, topic_of(e), condition=e.condition.value, scope=e.scope, recovered=e.second)
 
 
 def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
@@ -145,9 +147,9 @@ def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
     for m in d.incident.made:
         if m.kind is ActKind.PAGE and not m.resolved and topic in (None, m.topic):
             d.mark(m.id, resolved=True)
-            d.make(
-                ActKind.PAGE_RESOLVE, m.step, m.receivers, d.facts(**more), after=m.id, topic=m.topic, episode=m.episode
-            )
+            own = next((h for h in d.state.held if topic_of(h) == m.topic), None)
+            facts = d.facts(own, **more)
+            d.make(ActKind.PAGE_RESOLVE, m.step, m.receivers, facts, after=m.id, topic=m.topic, episode=m.episode)
 
 
 # --- the ticket
