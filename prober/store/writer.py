@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from prober.store import rows
 from prober.store.apply import apply, keep, purge
 from prober.store.backlog import Backlog, Bounds, Done, Entry
-from prober.store.errors import ContradictionError, StoreError, explain
+from prober.store.errors import StoreError, explain
 from prober.store.sqlite import Store
 from prober.store.values import Failure, Transaction
 
@@ -27,10 +27,8 @@ log = logging.getLogger("prober.store")
 STUCK = 5.0  # seconds without an end after which a commit counts as failing
 AT_ONCE = 50  # failed calls written in one commit
 
-#: What a transaction raises that contradicts the record or holds what is no JSON: trying again cannot help.
-_SQL_DEFECTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
-_DEFECTS = (ContradictionError, TypeError, ValueError, *_SQL_DEFECTS)
-_FAILURES = (sqlite3.Error, OSError, StoreError)
+#: SQLite's exceptions that tell of the disk, by their very type; others tell of what was to be written.
+_OF_THE_DISK = (sqlite3.OperationalError, sqlite3.InternalError, sqlite3.DatabaseError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +111,7 @@ class Writer:
         """Writes what waits, `within` seconds at most, and closes the store. False: something could not be written."""
         with self._changed:
             self._stop_at = time.monotonic() + within
+            self._retry_at = 0.0
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(within + 1.0)
@@ -131,7 +130,7 @@ class Writer:
                     self._commit(self._hand)
                 else:
                     self._chore()
-            except _FAILURES as error:
+            except Exception as error:  # noqa: BLE001 - steps are kept and tried again, whatever it was
                 self._failed(error, wait)
                 wait = min(2 * wait, self._back_off[1])
             else:
@@ -142,27 +141,29 @@ class Writer:
         """Until there is something to do, and until the time to try again has come. False: it is time to end."""
         while True:
             with self._changed:
-                now = time.monotonic()
-                error = self._error
-                told = [entry for entry in self._backlog.entries if entry.done] if error else []
-                if error and not told:
-                    self._backlog.press(now)
-                stopping = self._stop_at is not None
-                if self._stop_at is not None and (now >= self._stop_at or (self._idle() and not told)):
-                    return False
-                pause = self._retry_at - now if error else 0.0
-                if not told and pause <= 0 and not self._idle():
-                    if not self._hand:
-                        self._hand = self._backlog.take()
-                    return True
-                if not told:
-                    self._changed.wait(min(pause, 0.05) if stopping and pause > 0 else pause if pause > 0 else None)
-            self._tell(told, error)
+                told = [entry for entry in self._backlog.entries if entry.done] if self._error else []
+                if not told and (go := self._next()) is not None:
+                    return go
+            self._tell(told, self._error)
 
-    def _idle(self) -> bool:
-        return not (self._hand or self._backlog.entries or self._backlog.chores)
+    def _next(self) -> bool | None:
+        """With the lock held: True with work in hand (or a chore to do), False to end, None after a pause."""
+        now = time.monotonic()
+        if self._error:
+            self._backlog.press(now)
+        idle = not (self._hand or self._backlog.entries or self._backlog.chores)
+        if self._stop_at is not None and (idle or now >= self._stop_at):
+            return False
+        pause = self._retry_at - now if self._error else 0.0
+        if pause <= 0 and not idle:
+            self._hand = self._hand or self._backlog.take()
+            return True
+        if pause > 0 and self._stop_at is not None:
+            pause = min(pause, self._stop_at - now)
+        self._changed.wait(pause if pause > 0 else None)
+        return None
 
-    def _tell(self, entries: Iterable[Entry], error: Exception | None) -> None:
+    def _tell(self, entries: Sequence[Entry], error: Exception | None) -> None:
         with self._changed:
             calls = [(entry.done, entry.defect or error) for entry in entries if entry.done is not None]
             for entry in entries:
@@ -174,7 +175,7 @@ class Writer:
                 log.exception("a callback of the store failed")
 
     def _failed(self, error: Exception, wait: float) -> None:
-        said = error if isinstance(error, StoreError) else _say(error, self._store)
+        said = _say(error, self._store)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         with self._changed:
             if self._error is None:
@@ -216,18 +217,23 @@ class Writer:
             db.execute("SAVEPOINT entry")
             try:
                 apply(db, self._names, work)
-            except _DEFECTS as error:
+            except Exception as error:
                 self._roll_back("ROLLBACK TO entry")
+                if _may_pass(error):
+                    raise
+                # It contradicts the record or holds what is no JSON: a defect of ours, and trying again is in vain.
+                if entry.defect is None:
+                    log.exception("the store refuses a transaction; its steps are kept if they can be")
+                    with self._changed:
+                        self._refused += 1
+                        self._last_error = f"refused: {error}"
                 entry.defect = error
-                with self._changed:
-                    self._refused += 1
-                    self._last_error = f"refused: {error}"
-                log.exception("the store refuses what contradicts the record")
             else:
                 return
             finally:
                 if db.in_transaction:
                     db.execute("RELEASE entry")
+        log.critical("a transaction is lost, steps and all: %s", entry.defect)
 
     def _chore(self) -> None:
         """Some evidence to disk, or some old evidence away."""
@@ -244,10 +250,13 @@ class Writer:
             except BaseException:
                 self._roll_back("ROLLBACK")
                 raise
-        except _FAILURES:
+        except Exception as error:
             with self._changed:
-                for since, failure in reversed(taken):
-                    self._backlog.put_back(since, failure)
+                if _may_pass(error):
+                    for since, failure in reversed(taken):
+                        self._backlog.put_back(since, failure)
+                else:  # it would fail again and again
+                    self._refused += len(taken)
             raise
         if not taken and not purged:
             with self._changed:
@@ -277,7 +286,14 @@ class Writer:
             self._store.db.execute(how)
 
 
+def _may_pass(error: Exception) -> bool:
+    """Trying again may help."""
+    return isinstance(error, OSError | StoreError | MemoryError) or type(error) in _OF_THE_DISK
+
+
 def _say(error: Exception, store: Store) -> StoreError:
+    if isinstance(error, StoreError):
+        return error
     if isinstance(error, sqlite3.Error):
         return explain(error, store.path)
-    return StoreError(store.path, str(error))
+    return StoreError(store.path, f"{type(error).__name__}: {error}")
