@@ -61,6 +61,7 @@ class Conditions:
             name = f"unavailable:{_scope(key)}"
             self._endpoints[key] = Watched(rules[e], tracker(name, (e,)) if name in spells else None)
         self._active = {key for key, watched in self._endpoints.items() if not watched.idle}
+        self._told = {key for key, watched in self._endpoints.items() if watched.tracker}  # in the snapshot
         self._raised = {(Condition(condition), scope) for condition, scope in known.get("raised", ())}
         self._blind = Blindness(rule.for_, known.get("blind"))
         scopes = {"", *self._channels, *map(_scope, self._endpoints)}
@@ -113,21 +114,28 @@ class Conditions:
         events += self._look(second, n, cell)
         return tuple(events)
 
-    def replay(self, channel: str, endpoint: str, runs: Iterable[Run], through: int) -> None:
-        """Take a series' recorded runs before the first second is fed; `through` is the last closed second.
+    def replay(self, channel: str, endpoint: str, runs: Iterable[Run], through: int | None = None) -> None:
+        """Take a series' recorded runs before the first second is fed. `reach` says how far back they need to go.
 
-        ("", "") is the service, (channel, "") a channel. The last run may be open. `reach` says how far back they need to
-        go. Series that are not watched, or whose record ends before `through`, are passed over.
+        ("", "") is the service, (channel, "") a channel. `through` is the last closed second; left out, the runs are known
+        to end there (ValueError if the last is open). Series that are not watched, or whose record ends before `through`,
+        are passed over.
         """
+        recorded = tuple(runs)
+        if not recorded:
+            return
+        if through is None:
+            if recorded[-1].end is None:
+                raise ValueError(f"the run from {recorded[-1].start} is open: say through which second it reaches")
+            through = recorded[-1].end - 1
         if endpoint:
             if watched := self._endpoints.get((channel, endpoint)):
-                watched.replay(runs, through)
+                watched.replay(recorded, through)
                 if not watched.idle:
                     self._active.add((channel, endpoint))
         elif not channel:
-            replay(self._service, runs, through, unavailable_mark)
+            replay(self._service, recorded, through, unavailable_mark)
         elif channel in self._channels:
-            recorded = tuple(runs)
             replay(self._channels[channel], recorded, through, unavailable_mark)
             replay(self._failing[channel], recorded, through, failing_mark)
 
@@ -138,13 +146,13 @@ class Conditions:
         return max(rule.reach for rule in rules)
 
     def snapshot(self) -> dict[str, Any]:
-        """What the record does not tell, as JSON values: to be written down when it changes."""
+        """What the record does not tell, as JSON values: to be written down when it changes. Cheap enough every second."""
         trackers = {"unavailable:": self._service}
         trackers |= {f"unavailable:{channel}": t for channel, t in self._channels.items()}
         trackers |= {f"failing:{channel}": t for channel, t in self._failing.items()}
-        for key, watched in self._endpoints.items():
-            if watched.tracker is not None:
-                trackers[f"unavailable:{_scope(key)}"] = watched.tracker
+        trackers |= {
+            f"unavailable:{_scope(key)}": t for key in sorted(self._told) if (t := self._endpoints[key].tracker)
+        }
         now = self._service.next or 0
         spells: dict[str, list[int | None]] = {}
         for name, tracker in trackers.items():
@@ -171,6 +179,8 @@ class Conditions:
             tracker = watched.catch_up(second + 1)
             channel = self._channels[key[0]]
             self._settle(events, second, (Condition.PARTIAL, _scope(key)), tracker, hidden_by=channel, hides=True)
+            if tracker.persistent:
+                self._told.add(key)
             if watched.idle:
                 done.append(key)
         self._active.difference_update(done)

@@ -280,6 +280,12 @@ def test_a_record_that_ends_too_early_or_has_a_hole_is_not_stretched_over_it() -
     holed = [*closed, Run(at(45), None, runs[ACCOUNT][0].cycle)]
     fresh.replay(*ACCOUNT, holed, at(49))
     assert fresh._endpoints[ACCOUNT].catch_up(at(50)).bad == 5
+    fresh.replay(*INJECTION, [], at(49))
+    assert fresh._endpoints[INJECTION].since is None
+    fresh.replay(*INJECTION, closed)  # all there is, by the word of who calls
+    assert fresh._endpoints[INJECTION].since == at(40)
+    with pytest.raises(ValueError, match="is open: say through which second"):
+        fresh.replay(*SEND, runs[SEND])
     fresh.replay("api", "unknown", closed, at(49))
     fresh.replay("fax", "", closed, at(49))
 
