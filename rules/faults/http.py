@@ -35,6 +35,8 @@ _AT_STAGE: Mapping[tuple[Stage, Trouble | None], Finding] = {
 }
 _BEFORE_HEADERS = (Stage.SEND, Stage.HEADERS)
 
+#: All that the configuration expects was met; "vendor": but the body holds one of the vendor's markers.
+MET = (None, "vendor")
 #: Reasons of expectations other than the status, by the first word of `unmet`.
 _EXPECTATIONS: Mapping[str, str] = {
     "header": "expectation_header",
@@ -48,7 +50,7 @@ def judge(observation: Observation, history: History, vendor: Vendor) -> Finding
     if observation.trouble is not None:
         return _in_trouble(observation, history, vendor)
     spoken = vendor.judge_body(observation.body) if observation.body else None
-    if observation.unmet is None:
+    if observation.unmet in MET:
         # Expectations met win over the table of statuses: who expects a 503 gets it. Only where a success was expected
         # can the vendor's own body still call it a failure ("200 with the vendor's internal_error body").
         return spoken if spoken is not None and 200 <= observation.code <= 299 else Finding(Fault.NONE, OK)

@@ -14,7 +14,7 @@ _BODIES = (
     b'{"errors": [{"code": "1502"}]}',
     b'{"errors": [{"code": "2000"}]}',
 )
-_UNMET = ("status", "header x-state", "body", "json ok", "reply")
+_UNMET = ("status", "vendor", "header x-state", "body", "json ok", "reply")
 _ENHANCED = (
     "",
     "4.3.0",

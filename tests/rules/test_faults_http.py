@@ -275,7 +275,7 @@ def test_a_400_with_another_code_stays_a_400() -> None:
     assert classify(reply(400, body=body), vendor=SPARKPOST) == Finding(O, "http_status_400")
 
 
-@pytest.mark.parametrize("unmet", [None, "json ok", "status"])
+@pytest.mark.parametrize("unmet", [None, "vendor", "json ok", "status"])
 def test_a_200_with_an_internal_error_is_the_servers(unmet: str | None) -> None:
     assert classify(reply(200, unmet=unmet, body=INTERNAL)) == Finding(I, "vendor_internal_error")
 
@@ -286,8 +286,13 @@ def test_a_200_with_a_validation_error_is_other(unmet: str | None) -> None:
     assert classify(seen, vendor=SPARKPOST) == Finding(O, "vendor_validation_error")
 
 
-def test_a_200_with_a_harmless_error_key_is_ok() -> None:
-    assert classify(reply(200, unmet=None, body=b'{"errors": [], "error": null}')) == OK
+@pytest.mark.parametrize("unmet", [None, "vendor"])
+def test_a_200_with_a_harmless_error_key_is_ok(unmet: str | None) -> None:
+    assert classify(reply(200, unmet=unmet, body=b'{"errors": [], "error": null}')) == OK
+
+
+def test_an_expected_503_stays_ok_although_its_body_holds_the_vendors_error() -> None:
+    assert classify(reply(503, unmet="vendor", body=INTERNAL)) == OK
 
 
 def test_a_body_that_confirms_a_5xx_leaves_the_reason_to_the_status() -> None:
