@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from prober.deliver import Delivery
+from prober.deliver import Delivered, Delivery
 from prober.deliver.email import Email
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
 from prober.deliver.webhook import Webhook
+from prober.redact import Redactor
 from prober.settings import Receiver, Settings
+from rules.acts import Act
 
 Names = tuple[str, ...]
 
@@ -30,15 +33,27 @@ def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delive
     """
     guard = guard or Guard()
     services = {name: peers(service) for name, service in settings.services.items()}
+    redactor = Redactor.of(settings)
     deliveries: dict[str, Delivery] = {}
     for name, receiver in _all(settings):
         if receiver.email is not None:
-            deliveries[name] = Email(name, receiver.email, settings.relays, services, guard)
+            deliveries[name] = Email(name, receiver.email, settings.relays, services, guard, redactor)
         elif receiver.webhook is not None:
-            deliveries[name] = Webhook(name, receiver.webhook)
+            deliveries[name] = Webhook(name, receiver.webhook, redactor)
         elif receiver.pagerduty is not None:
-            deliveries[name] = Pagerduty(name, receiver.pagerduty)
-    return deliveries
+            deliveries[name] = Pagerduty(name, receiver.pagerduty, redactor)
+    return {name: _Discreet(delivery, redactor) for name, delivery in deliveries.items()}
+
+
+class _Discreet:
+    """A delivery that no secret of the configuration leaves by, whatever an act's facts hold (DESIGN.md, invariant 9)."""
+
+    def __init__(self, delivery: Delivery, redactor: Redactor) -> None:
+        self._delivery = delivery
+        self._redactor = redactor
+
+    async def deliver(self, act: Act, key: str) -> Delivered:
+        return await self._delivery.deliver(replace(act, facts=self._redactor.value(act.facts)), key)
 
 
 async def learn(settings: Settings, guard: Guard) -> None:

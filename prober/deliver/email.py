@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 import aiosmtplib
 
 from prober.deliver import TIMEOUT, Delivered
-from prober.deliver.harmless import Scrub
+from prober.deliver.harmless import told
 from prober.deliver.message import Envelope, addresses, compose, stuffed
 from prober.deliver.relays import Guard, Peer
+from prober.redact import Redactor
 from prober.settings import EmailReceiver, Relay
 from rules.acts import Act, Outcome
 
@@ -25,8 +26,9 @@ class _Refused(Exception):  # noqa: N818 - a reply, told upwards; not an error o
     """A reply that ends the dialogue before the final dot."""
 
     def __init__(self, stage: str, code: int, text: str) -> None:
-        super().__init__(f"{stage} answered {code} {text}")
+        super().__init__(stage, code)
         # 552 at RCPT says "too many recipients" from servers before RFC 5321, which wants it read as 452 (4.5.3.1.10).
+        self.stage, self.code, self.text = stage, code, text
         self.permanent = 500 <= code <= 599 and not (stage == "RCPT" and code == 552)
 
 
@@ -40,6 +42,7 @@ class Email:
         relays: Sequence[Relay],
         services: Mapping[str, Sequence[Peer]],
         guard: Guard | None = None,
+        redactor: Redactor | None = None,
         timeout: float = TIMEOUT,
     ) -> None:
         """Raises OSError when a relay's file of certification authorities cannot be read."""
@@ -50,7 +53,7 @@ class Email:
         self._guard = guard or Guard()
         self._timeout = timeout
         self._contexts = {r: ssl.create_default_context(cafile=r.ca) for r in self._relays if r.tls != "none"}
-        self._scrub = Scrub(r.password.get_secret_value() for r in self._relays if r.password is not None)
+        self._redactor = redactor or Redactor.of(*self._relays)
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         deadline = asyncio.get_running_loop().time() + self._timeout
@@ -66,7 +69,7 @@ class Email:
             # A silent relay must leave time for those after it; once the message is sent, the relay has all that is
             # left.
             until = now + max(0.0, deadline - now) / (len(relays) - place)
-            session = _Session(relay, self._contexts.get(relay), service, self._guard, self._scrub)
+            session = _Session(relay, self._contexts.get(relay), service, self._guard, self._redactor)
             delivered = await session.hand_over(envelope, until, deadline)
             if delivered.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
                 return delivered
@@ -86,19 +89,19 @@ class _Session:
     """One connection to one relay."""
 
     def __init__(
-        self, relay: Relay, context: ssl.SSLContext | None, service: Sequence[Peer], guard: Guard, scrub: Scrub
+        self, relay: Relay, context: ssl.SSLContext | None, service: Sequence[Peer], guard: Guard, redactor: Redactor
     ) -> None:
         self._relay = relay
         self._context = context
         self._service = service
         self._guard = guard
-        self._scrub = scrub
+        self._redactor = redactor
         self._stage = "connecting"
         self._sent = False
+        self._is_service = False
 
     async def hand_over(self, envelope: Envelope, until: float, deadline: float) -> Delivered:
-        """Try to hand the message over; `until` and `deadline` are instants of the loop's clock (before, after the
-        dot)."""
+        """Try to hand the message over; `until` (before the dot) and `deadline` are instants of the loop."""
         relay, outcome = self._relay, Outcome.TRANSIENT
         host = socket.gethostname()
         client = aiosmtplib.SMTP(
@@ -117,19 +120,24 @@ class _Session:
                 reply = await self._send(client, envelope)
         except _Refused as refused:
             outcome = Outcome.PERMANENT if refused.permanent else outcome
-            problem = str(refused)
+            problem = f"{refused.stage} answered {refused.code} {self._told(refused.text)}"
         except (aiosmtplib.SMTPException, OSError, UnicodeError) as error:
             # TimeoutError is an OSError; TLS failures are too.
-            problem = f"{self._stage}: {_words(error)}"
+            problem = f"{self._stage}: {self._told(_words(error))}"
             if self._sent:
                 outcome = Outcome.UNKNOWN
         else:
-            notes = "".join(f"; {note}" for note in refused_cc)
-            detail = self._scrub(f"{relay.host}:{relay.port} answered {reply.code} {reply.message}{notes}")
-            return Delivered(Outcome.ACCEPTED, detail, envelope.message_id)
+            outcome = Outcome.ACCEPTED
+            problem = "; ".join([f"answered {reply.code} {self._told(reply.message)}", *refused_cc])
         finally:
             client.close()
-        return Delivered(outcome, self._scrub(f"{relay.host}:{relay.port} {problem}"))
+        if self._is_service:
+            return Delivered(outcome, f"no_relay: {relay.host}:{relay.port} {problem}")
+        reference = envelope.message_id if outcome is Outcome.ACCEPTED else ""
+        return Delivered(outcome, f"{relay.host}:{relay.port} {problem}", reference)
+
+    def _told(self, text: str) -> str:
+        return told(self._redactor, text)
 
     async def _dialogue(self, client: aiosmtplib.SMTP, envelope: Envelope) -> list[str]:
         """Everything up to DATA's 354. Returns what became of copies that were refused."""
@@ -149,7 +157,7 @@ class _Session:
                 except aiosmtplib.SMTPRecipientRefused as error:
                     if place == 0 or error.code == 421:
                         raise
-                    refused_cc.append(f"copy to {address} refused: {error.code} {error.message}")
+                    refused_cc.append(f"copy to {address} refused: {error.code} {self._told(error.message)}")
             self._stage = "DATA"
             reply = await client.execute_command(b"DATA")
             if reply.code != 354:
@@ -168,7 +176,8 @@ class _Session:
             raise
         peer = client.get_transport_info("peername")
         if peer and self._guard.is_service(str(peer[0]), relay.port, self._service):
-            raise OSError("no_relay: the connection leads to the service itself")
+            self._is_service = True
+            raise OSError("the connection leads to the service itself")
         if "." not in socket.gethostname():
             client.local_hostname = _address_literal(client.get_transport_info("sockname"))
         self._stage = "EHLO"

@@ -4,9 +4,9 @@ A server's reply may hold terminal escapes, line breaks that would end a header,
 something else than what stands there. They are not dropped, since the text is evidence: they are shown as escapes.
 """
 
-import base64
 import unicodedata
-from collections.abc import Iterable
+
+from prober.redact import Redactor
 
 #: Format characters that words of some scripts need (zero width non-joiner and joiner).
 _NEEDED = "\u200c\u200d"
@@ -36,17 +36,6 @@ def _shown(c: str) -> str:
     return f"\\x{n:02x}" if n < 0x100 else f"\\u{n:04x}" if n < 0x10000 else f"\\U{n:08x}"
 
 
-class Scrub:
-    """Takes known secrets out of text that a receiver sent back (also as base64, as SMTP's AUTH writes them)."""
-
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms: set[str] = set()
-        for secret in secrets:
-            if len(secret) >= 4:  # shorter ones are words of any text; they guard nothing either
-                forms |= {secret, base64.b64encode(secret.encode()).decode()}
-        self._forms = sorted(forms, key=len, reverse=True)
-
-    def __call__(self, text: str, limit: int = 300) -> str:
-        for form in self._forms:
-            text = text.replace(form, "****")
-        return harmless(text, limit=limit)
+def told(redactor: Redactor, text: str, limit: int = 300) -> str:
+    """What another side said, in one harmless line without secrets. They go before the text is cut, or a part would stay."""
+    return harmless(redactor.text(text), limit=limit)

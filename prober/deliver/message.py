@@ -19,7 +19,6 @@ from prober.deliver.harmless import harmless
 from prober.settings import EmailReceiver
 from rules.acts import Act, ActKind
 
-_NEW_THREAD = frozenset({ActKind.TICKET, ActKind.PAGE, ActKind.HOTLINE})
 #: Earlier mails of a thread named in References; more help no reader.
 _REFERENCES = 20
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,200}@[!-;=?-~]{1,255}>\Z")
@@ -77,7 +76,9 @@ def compose(act: Act, key: str, receiver_name: str, receiver: EmailReceiver) -> 
 
 def _thread(act: Act, receiver_name: str, sender: str) -> list[str]:
     """Message-IDs of the mails that this one belongs to, the first one first; none for one that opens a thread."""
-    if act.kind in _NEW_THREAD:
+    if act.kind is ActKind.PAGE_RESOLVE and act.after:
+        return [_own_id(act.after, act.incident, receiver_name, sender)]
+    if act.kind is not ActKind.NOTE:
         return []
     thread = act.facts.get("thread")
     first = thread if isinstance(thread, str) and thread else act.after

@@ -13,6 +13,7 @@ from prober.deliver import TIMEOUT, Delivered, texts
 from prober.deliver.post import USER_AGENT, Poster
 from prober.deliver.view import View
 from prober.deliver.webhook import payload
+from prober.redact import Redactor
 from prober.settings import PagerdutyReceiver
 from rules.acts import Act, ActKind
 
@@ -24,11 +25,13 @@ EVENT = 512_000  # bytes
 class Pagerduty:
     """One PagerDuty integration."""
 
-    def __init__(self, name: str, receiver: PagerdutyReceiver, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, name: str, receiver: PagerdutyReceiver, redactor: Redactor | None = None, timeout: float = TIMEOUT
+    ) -> None:
         """Raises OSError when the file of certification authorities cannot be read."""
         self._name = name
         self._routing_key = receiver.routing_key.get_secret_value() if receiver.routing_key else ""
-        self._poster = Poster(receiver.url, receiver.ca, (self._routing_key,), timeout)
+        self._poster = Poster(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout)
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         body = encode(event(act, key, self._name, self._routing_key))

@@ -12,25 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from prober.deliver import LONGEST_WAIT, TIMEOUT, Delivered
-from prober.deliver.harmless import Scrub
+from prober.deliver.harmless import told
+from prober.redact import Redactor
+from prober.version import version
 from rules.acts import Outcome
 
-
-def _version() -> str:
-    try:
-        return version("prober")
-    except PackageNotFoundError:  # run from a tree that is not installed
-        return "0"
-
-
-USER_AGENT = f"prober/{_version()}"
+USER_AGENT = f"prober/{version()}"
 #: Bytes of an answer that are read; the rest is left.
 ANSWER = 65_536
 #: Seconds that are waited for the rest of an answer once its status is known.
@@ -46,18 +39,17 @@ class _Answer:
 
 
 class Poster:
-    """Posts to one URL. `secrets` never appear in what is told of an answer; nor does the URL, which may be one
-    itself."""
+    """Posts to one URL. What is told of an exchange holds no secret, nor the URL, which may be one itself."""
 
     def __init__(
-        self, url: str, ca: Path | None = None, secrets: tuple[str, ...] = (), timeout: float = TIMEOUT
+        self, url: str, ca: Path | None = None, redactor: Redactor | None = None, timeout: float = TIMEOUT
     ) -> None:
         """Raises OSError when the file of certification authorities cannot be read."""
         self._url = url
         self._timeout = timeout
         self._host = httpx.URL(url).host
         self._context = ssl.create_default_context(cafile=ca)
-        self._scrub = Scrub((*secrets, url))
+        self._redactor = redactor or Redactor()
 
     async def post(self, body: bytes, headers: Mapping[str, str], names: tuple[str, ...]) -> Delivered:
         """Send `body`. The reference is the first of `names` that the answer's JSON object holds."""
@@ -81,14 +73,14 @@ class Poster:
             if answer is None:
                 outcome = Outcome.UNKNOWN if sent else Outcome.TRANSIENT
                 when = "after the request was sent" if sent else "before the request was sent"
-                return Delivered(outcome, self._scrub(f"{self._host}: {_words(error)} {when}"))
+                return Delivered(outcome, f"{self._host}: {_words(error)} {when}")
         return self._judge(answer, names)
 
     def _judge(self, answer: _Answer, names: tuple[str, ...]) -> Delivered:
         status = answer.status
         if 200 <= status <= 299:
             return Delivered(Outcome.ACCEPTED, f"{self._host} answered {status}", self._reference(answer.body, names))
-        words = self._scrub(answer.body.decode("utf-8", "replace"), 200)
+        words = told(self._redactor, answer.body.decode("utf-8", "replace"), 200)
         detail = f"{self._host} answered {status}" + (f": {words}" if words else "")
         if status in _TRY_AGAIN or status >= 500:
             return Delivered(Outcome.TRANSIENT, detail, retry_after=answer.retry_after)
@@ -104,7 +96,7 @@ class Poster:
         if not isinstance(value, dict):
             return ""
         found = (value[n] for n in names if isinstance(value.get(n), str | int) and not isinstance(value[n], bool))
-        return self._scrub(str(next(found, "")), 200)
+        return told(self._redactor, str(next(found, "")), 200)
 
 
 async def _read(response: httpx.Response) -> bytes:

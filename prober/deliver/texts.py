@@ -17,6 +17,13 @@ from rules.acts import Act, ActKind
 SUBJECT = 180
 SUMMARY = 400
 
+#: Pages that ask on-call to do what the program could not, by their step.
+_BY_HAND = {
+    "ticket-failed": "the ticket was refused by every receiver; open it by hand",
+    "hotline-failed": "the hotline was refused by every receiver; call it by hand",
+    "no-relay": "no relay can carry the ticket; put one right or send it by hand",
+}
+
 
 def subject(act: Act) -> str:
     """One line, the same for a whole thread but for "Re: "."""
@@ -48,8 +55,8 @@ def _happened(act: Act, view: View) -> str:
     since = f" since {view.onset}" if view.onset else ""
     if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
         return f"recovered at {view.recovered}" if view.recovered else "recovered"
-    if act.step.startswith("ticket-failed"):
-        return "the ticket was refused by every receiver; open it by hand"
+    if act.kind is ActKind.PAGE and act.step in _BY_HAND:
+        return _BY_HAND[act.step]
     counts = f" ({view.bad} of {view.measured} measured seconds)" if view.bad and view.measured else ""
     return f"{view.condition_words or 'needs attention'}{since}{counts}"
 
@@ -59,7 +66,7 @@ def _template(act: Act) -> str:
         return "page.j2" if act.kind in (ActKind.PAGE, ActKind.PAGE_RESOLVE) else f"{act.kind.value}.j2"
     if act.step.startswith("recovered"):
         return "note_recovered.j2"
-    return "note_episode.j2" if act.episode > 1 and act.step.startswith(("open", "unavailable")) else "note.j2"
+    return "note_episode.j2" if act.step.startswith("unavailable-again") else "note.j2"
 
 
 def _render(act: Act, layout: str) -> str:

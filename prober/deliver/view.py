@@ -78,7 +78,14 @@ class View:
         self.ticket = line(facts.get("ticket"))
         self.ticket_pending = facts.get("ticket_pending") is True
         self.observe = facts.get("observe") is True
+        self.follows = [line(x) for x in _list(facts.get("follows"))]
         self.would = [line(x) for x in _list(facts.get("would"))]
+        self.ticket_status = line(facts.get("ticket_status"))
+        self.note_pending = facts.get("note_pending") is True
+        meaning = _mapping(facts.get("unavailability"))
+        self.meaning = line(meaning.get("meaning"))
+        self.meaning_article = line(meaning.get("article"))
+        self.agreement = line(facts.get("agreement"))
         self.note = harmless(text) if isinstance(text := facts.get("text"), str) else ""
         self.location = line(facts.get("location"))
         customer = _mapping(facts.get("customer"))

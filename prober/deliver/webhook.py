@@ -11,6 +11,7 @@ from typing import Any
 from prober.deliver import TIMEOUT, Delivered, texts
 from prober.deliver.post import USER_AGENT, Poster
 from prober.deliver.view import View
+from prober.redact import Redactor
 from prober.settings import WebhookReceiver
 from rules.acts import Act
 
@@ -23,15 +24,19 @@ class Webhook:
     """One URL that takes acts. `now` gives UTC seconds for the signature's time stamp."""
 
     def __init__(
-        self, name: str, receiver: WebhookReceiver, now: Callable[[], float] = time.time, timeout: float = TIMEOUT
+        self,
+        name: str,
+        receiver: WebhookReceiver,
+        redactor: Redactor | None = None,
+        now: Callable[[], float] = time.time,
+        timeout: float = TIMEOUT,
     ) -> None:
         """Raises OSError when the file of certification authorities cannot be read."""
         self._name = name
         self._headers = {header: value.get_secret_value() for header, value in receiver.headers.items()}
         self._hmac_key = receiver.hmac_key.get_secret_value().encode() if receiver.hmac_key else b""
         self._now = now
-        secrets = (*self._headers.values(), *([self._hmac_key.decode()] if self._hmac_key else ()))
-        self._poster = Poster(receiver.url, receiver.ca, secrets, timeout)
+        self._poster = Poster(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout)
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         body = json.dumps(payload(act, key, self._name), ensure_ascii=True, separators=(",", ":")).encode()

@@ -557,7 +557,7 @@ async def test_a_defect_in_one_delivery_loses_no_act_and_tells_no_secret() -> No
 
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]  # the simplest listener
+    handler.emit = records.append  # type: ignore[method-assign,assignment]  # the simplest listener
     logger = logging.getLogger("prober.deliver.outbox")
     logger.addHandler(handler)
     try:
