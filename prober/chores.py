@@ -3,30 +3,36 @@
 It has no part in the one-second path.
 """
 
-import logging
+import datetime as dt
 import time
 from collections.abc import Callable
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from prober import logs
 from prober.board import WIDTH, Column
+from prober.deliver import build
+from prober.deliver.relays import Guard
 from prober.link import Message
 from prober.web.view import Key, Snapshot, View
 
-log = logging.getLogger(__name__)
+log = logs.get("chores")
 
 #: A certificate that ends within so many days is warned of.
 SOON = 14
 _DAY = 86_400
 
 
-def scheduler(view: View, send: Callable[[Message], None]) -> AsyncIOScheduler:
+def scheduler(view: View, send: Callable[[Message], None], guard: Guard) -> AsyncIOScheduler:
     """A scheduler with all chores; `start` and `shutdown` are the caller's. Late and doubled runs become one."""
     chores = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    chores.add_job(retain, "interval", hours=1, args=(view, send), id="retention")
-    chores.add_job(sweep, "interval", hours=6, args=(view,), id="certificates")
+    now = dt.datetime.now(dt.UTC)
+    soon = now + dt.timedelta(minutes=1)  # not while everything starts
+    chores.add_job(retain, "interval", hours=1, args=(view, send), id="retention", next_run_time=soon)
+    chores.add_job(learn, "interval", minutes=10, args=(view, guard), id="relays", next_run_time=now)
+    chores.add_job(sweep, "interval", hours=6, args=(view,), id="certificates", next_run_time=soon)
     return chores
 
 
@@ -34,6 +40,11 @@ def retain(view: View, send: Callable[[Message], None], now: Callable[[], float]
     """Tell the measuring process, the only writer, which kept failures are past their time."""
     kept = view.settings.retention.failures // 1000
     send({"type": "purge", "failures_before": int(now()) - kept})
+
+
+async def learn(view: View, guard: Guard) -> None:
+    """Keep the addresses of relays and services fresh, for the minutes in which the vendor's DNS is down too."""
+    await build.learn(view.settings, guard)
 
 
 def sweep(view: View) -> None:

@@ -19,28 +19,27 @@ from typing import Any
 
 import uvloop
 
-from prober import chores, config, packs
+from prober import chores, config, logs, packs
 from prober.board import Board
-from prober.deliver import Delivery
+from prober.deliver.build import build
 from prober.deliver.outbox import Outbox
+from prober.deliver.relays import Guard
 from prober.errors import ProberError
 from prober.link import Decoder, Message, encode
+from prober.redact import Redactor
 from prober.settings import Settings
 from prober.web.app import app
+from prober.web.calling import Calling
 from prober.web.health import Reloads
-from prober.web.probe import Caller
 from prober.web.server import WebServer
 from prober.web.view import View
 from rules.acts import Act, ActKind, ActResult, Outcome
 from rules.model import Kind
 
-log = logging.getLogger(__name__)
+log = logs.get("serve")
 
 #: Deliveries under way at the end get so many seconds.
 GRACE = 5.0
-
-#: Builds the receivers of a configuration, by name.
-Receivers = Callable[[Settings], Mapping[str, Delivery]]
 
 
 class SetupError(ProberError):
@@ -50,11 +49,12 @@ class SetupError(ProberError):
 class Serving:
     """What a message of the measuring process does here. `send` puts one on the link."""
 
-    def __init__(self, view: View, reloads: Reloads, outbox: Outbox, receivers: Receivers) -> None:
+    def __init__(self, view: View, reloads: Reloads, outbox: Outbox, guard: Guard, handler: logs.Handler) -> None:
         self._view = view
         self._reloads = reloads
         self._outbox = outbox
-        self._receivers = receivers
+        self._guard = guard
+        self._handler = handler
         self.configured = asyncio.Event()
         self._handlers: dict[str, Callable[[Message], None]] = {
             "setup": self._setup,
@@ -82,7 +82,7 @@ class Serving:
         base = Path(message["base"])
         try:
             settings = config.from_raw(message["raw"], base)
-            receivers = self._receivers(settings)
+            receivers = build(settings, self._guard)
             keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
             board = Board.open(message["board"], keys)
         except (ProberError, OSError, ValueError) as error:
@@ -90,6 +90,7 @@ class Serving:
                 raise SetupError(f"the serving process cannot use the configuration: {error}") from error
             log.error("the new configuration cannot be used here: %s", error)
             return
+        self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
         self.configured.set()
@@ -130,7 +131,7 @@ def _severities(settings: Settings, base: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-async def serve(link: socket.socket, listen: socket.socket, receivers: Receivers, caller: Caller | None) -> None:
+async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handler) -> None:
     """Serves until the link closes or SIGTERM comes. Raises SetupError when there is nothing to begin with.
 
     Raises ValueError when what comes over the link is no message (a defect of ours: a new process gets everything
@@ -146,9 +147,10 @@ async def serve(link: socket.socket, listen: socket.socket, receivers: Receivers
 
     view, reloads = View(), Reloads(send)
     outbox = Outbox(receivers={}, report=lambda result: send(_attempt(result)), started=lambda *s: send(_started(*s)))
-    serving = Serving(view, reloads, outbox, receivers)
-    slow = chores.scheduler(view, send)
-    server = WebServer(app(view, reloads, caller))
+    guard, calling = Guard(), Calling(view)
+    serving = Serving(view, reloads, outbox, guard, handler)
+    slow = chores.scheduler(view, send, guard)
+    server = WebServer(app(view, reloads, calling.call_once))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")
@@ -176,6 +178,7 @@ async def serve(link: socket.socket, listen: socket.socket, receivers: Receivers
             waiting.cancel()
         await asyncio.wait((reading, stopping, configured))
         writer.close()
+        calling.close()
     if ended:
         reading.result()  # raises what ended it, if it was not the link's end
     if web is not None:
@@ -219,27 +222,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")
     parser.add_argument("--listen", type=int, required=True, help="descriptor of the listening TCP socket")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    for noisy in ("uvicorn.error", "apscheduler", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "uvicorn.error" else logging.WARNING)
+    handler = logs.setup(threaded=True)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below that, it tells of what clients do wrong
     link, listen = socket.socket(fileno=given.link), socket.socket(fileno=given.listen)
     for inherited in (link, listen):
         inherited.setblocking(False)
         inherited.set_inheritable(False)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(link, listen, _no_receivers, None))
+            runner.run(serve(link, listen, handler))
     except SetupError as error:
         log.error("%s", error)
         return 1
     except ValueError:
         log.exception("the link carries what is no message")
         return 1
+    finally:
+        handler.close()
     return 0
-
-
-def _no_receivers(_: Settings) -> Mapping[str, Delivery]:
-    return {}
 
 
 if __name__ == "__main__":

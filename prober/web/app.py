@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prober.web.health import Health, Reloads
 from prober.web.metrics import Metrics
 from prober.web.page import Page, stylesheet
-from prober.web.probe import Caller, Probing
+from prober.web.probe import CallOnce, Probing
 from prober.web.view import View
 
 #: Nothing of a page runs, loads from elsewhere or is framed.
@@ -28,15 +28,15 @@ _HEADERS: Final = {
 }
 
 
-def app(view: View, reloads: Reloads, caller: Caller | None) -> ASGIApp:
-    """The application. `caller` makes the calls of /probe."""
+def app(view: View, reloads: Reloads, call_once: CallOnce) -> ASGIApp:
+    """The application. `call_once` makes the calls of /probe."""
     health, metrics, page = Health(view, reloads), Metrics(view), Page(view)
     starlette = Starlette(
         routes=[
             Route("/", page.get),
             Route("/static/page.css", stylesheet),
             Route("/metrics", metrics.get),
-            *([Route("/probe", Probing(view, caller).get)] if caller else []),
+            Route("/probe", Probing(view, call_once).get),
             Route("/-/healthy", health.healthy),
             Route("/-/ready", health.ready),
             Route("/-/reload", health.reload, methods=["POST"]),

@@ -8,7 +8,6 @@ import asyncio
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -23,6 +22,7 @@ from starlette.responses import Response
 
 from prober.link import DURATION_BUCKETS, LAG_BUCKETS
 from prober.settings import Settings
+from prober.version import version
 from prober.web import rows
 from prober.web.formats import answer, exposed, takes_gzip, wants_openmetrics
 from prober.web.process import usage
@@ -75,15 +75,8 @@ class Figures(Collector):
             yield from _machinery(snapshot.totals)
 
 
-def _version() -> str:
-    try:
-        return version("prober")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "unknown"
-
-
 def _own(snapshot: Snapshot) -> Iterator[Metric]:
-    facts = {"version": _version(), "python": platform.python_version()}
+    facts = {"version": version(), "python": platform.python_version()}
     yield InfoMetricFamily("prober_build", "What runs here.", value=facts)
     yield GaugeMetricFamily(
         "prober_config_last_reload_successful",

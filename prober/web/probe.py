@@ -6,17 +6,20 @@ stands alone: it is in no tally, and no control corroborates it.
 
 import asyncio
 import math
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from prober import vendors
+from prober.errors import ProberError
+from prober.redact import Redactor
 from prober.web.formats import answer, exposed, wants_openmetrics
 from prober.web.targets import Asked, BadQueryError, Callee, resolve
 from prober.web.view import View
+from rules.faults import classify
 from rules.model import PHASES, Fault, Finding, Kind, Observation
 
 #: So many calls are made at once; who asks for more is told to come back.
@@ -29,24 +32,16 @@ LONGEST = 120.0
 _OVERTIME = 2.0
 
 
-class Caller(Protocol):
-    """Makes one call, and judges one."""
-
-    async def call_once(self, callee: Callee, timeout: float) -> Observation:  # noqa: ASYNC109 - the call keeps its own deadline
-        """Calls once on a fresh connection; the call ends within `timeout` seconds, whatever it is doing."""
-        ...
-
-    def judge(self, observation: Observation, vendor: str) -> Finding:
-        """Whose fault the end of the call was."""
-        ...
+#: Calls once on a fresh connection; the call ends within so many seconds, whatever it is doing.
+CallOnce = Callable[[Callee, float], Awaitable[Observation]]
 
 
 class Probing:
     """The route's handler."""
 
-    def __init__(self, view: View, caller: Caller) -> None:
+    def __init__(self, view: View, call_once: CallOnce) -> None:
         self._view = view
-        self._caller = caller
+        self._call_once = call_once
         self._under_way = 0
 
     async def get(self, request: Request) -> Response:
@@ -61,16 +56,19 @@ class Probing:
             return PlainTextResponse("Too many probes at once.\n", 503, {"Retry-After": "1"})
         self._under_way += 1
         try:
-            observation = await asyncio.wait_for(self._caller.call_once(asked.callee, timeout), timeout + _OVERTIME)
+            observation = await asyncio.wait_for(self._call_once(asked.callee, timeout), timeout + _OVERTIME)
         except TimeoutError:
             return PlainTextResponse("The call did not end at its deadline; this is a defect of the prober.\n", 500)
+        except (OSError, ValueError, ProberError) as error:  # its files cannot be read, or what it says cannot be sent
+            return PlainTextResponse(f"The call cannot be made: {error}\n", 500)
         finally:
             self._under_way -= 1
-        finding = self._caller.judge(observation, asked.vendor)
+        finding = classify(observation, vendor=vendors.load(asked.vendor))
         figures = Called(observation, finding)
         if query.get("debug") == "true":
             body = exposed(figures, "", openmetrics_wanted=False).decode()
-            return PlainTextResponse(_told(asked, timeout, observation, finding) + body)
+            redact = Redactor.of(self._view.settings).text
+            return PlainTextResponse(redact(_told(asked, timeout, observation, finding)) + body)
         wanted = wants_openmetrics(request.headers.get("accept", ""))
         return answer(exposed(figures, "", openmetrics_wanted=wanted), openmetrics_wanted=wanted, compressed=False)
 
@@ -149,7 +147,7 @@ def _ip_protocol(peer: str) -> int:
 
 
 def _told(asked: Asked, timeout: float, seen: Observation, finding: Finding) -> str:
-    """What `debug=true` adds: how the call went, in words. Nothing of the configuration but names, so no secret."""
+    """What `debug=true` adds: how the call went, in words. Of the configuration it has names alone; a server may repeat more."""
     lines = [
         f"target {asked.name}, module {asked.module}, time-out {timeout:g} s",
         f"fault {finding.fault}, reason {finding.reason}{', only suspected' if finding.suspected else ''}",

@@ -62,7 +62,11 @@ def resolve(settings: Settings, target: str, module: str, hostname: str) -> Aske
     if found is None:
         if not settings.web.probe_any_target:
             raise BadQueryError(f"No such target is configured. {_targets(settings)}")
-        return Asked(target, module, _named(_foreign(target, module), hostname), "generic", 10.0)
+        try:
+            callee = _named(_foreign(target, module), hostname)
+        except ValueError as error:  # the settings' own checks, or a URL that cannot be taken apart
+            raise BadQueryError("The target is not what this module calls: an http or https URL.") from error
+        return Asked(target, module, callee, "generic", 10.0)
     milliseconds = found.endpoint.timeout or found.service.timeout
     callee = _named(_adapted(found.endpoint, module), hostname)
     return Asked(found.path, module, callee, found.endpoint.vendor, milliseconds / 1000)
