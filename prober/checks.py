@@ -100,7 +100,7 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
 
     try:
         pack = load(service.contract, base)
-    except ProberError as error:
+    except (ProberError, ValueError) as error:  # ValueError: a path with a NUL in it
         yield (*loc, "contract"), str(error)
     else:
         for text in pack.check_terms(service.terms):

@@ -173,6 +173,10 @@ class _Judge:
     def _prune(self, loc: Loc) -> None:
         """Cut out what is at `loc`; everything, (), is left."""
         self._cut.update(loc[:length] for length in range(1, len(loc) + 1))
+        if loc and isinstance(loc[-1], str):
+            self._cut.add(
+                (*loc[:-1], loc[-1].removesuffix("_file"))
+            )  # nor is the secret missing that a file should give
         around = self._around(loc)
         if isinstance(around, dict) and loc:
             around.pop(loc[-1], None)

@@ -62,7 +62,7 @@ def _ip(text: str) -> str:
 def _host(text: str) -> str:
     """A host's name or address, an IPv6 address with or without brackets; given back without."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    if ":" in bare:
+    if re.fullmatch(r"[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*", bare):
         return _ip(bare)
     name = bare.removesuffix(".")
     if re.fullmatch(r"[0-9.]+", name):
@@ -82,9 +82,12 @@ def _host_port(text: str) -> str:
 
 
 def _listen(text: str) -> str:
-    if text.startswith(":"):
+    if re.fullmatch(r":[0-9]*", text):
         raise ValueError("names no address; write 127.0.0.1:9580, or 0.0.0.0:9580 or [::]:9580 for all addresses")
-    split_host_port(text)  # port 0: any free one
+    try:
+        split_host_port(text)  # port 0: any free one
+    except ValueError:
+        raise ValueError("is not an address and a port; write one such as 127.0.0.1:9580 or [::1]:9580") from None
     return text
 
 

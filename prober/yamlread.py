@@ -143,7 +143,9 @@ def parse(data: bytes) -> Document:
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> ReadError:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 0
-    what = " ".join(part for part in (error.context, error.problem) if part)
+    begun = error.context_mark.line + 1 if error.context_mark else line
+    context = f"{error.context} (begun in line {begun})" if error.context and begun != line else error.context
+    what = ", ".join(part for part in (context, error.problem) if part)
     lines = text.splitlines()
     around = "".join(lines[max(0, line - 2) : line])
     hint = "; indent with blanks, YAML allows no tabs" if "\t" in around else "; check indentation, colons and quotes"
