@@ -64,8 +64,7 @@ def begin(d: Draft, e: ConditionRaised) -> None:
 
 def see(d: Draft, e: ConditionRaised) -> None:
     """The condition belongs to this episode, as a matter of the agreement's."""
-    if e.matter not in d.incident.seen:
-        d.change(seen=(*d.incident.seen, e.matter))
+    d.change(seen=(*d.incident.seen, e.matter))
 
 
 def rise(d: Draft, e: ConditionRaised) -> None:

@@ -4,7 +4,6 @@ from enum import Enum, auto
 
 from rules.acts import ActResult, Outcome
 from rules.incident_events import (
-    ClockStepped,
     ConditionCleared,
     ConditionRaised,
     Entry,
@@ -79,8 +78,7 @@ def what(state: ServiceState, event: Event) -> What:
             return What.MISADDRESSED if other else _ENTRIES[event.kind]
         case Reloaded():
             return What.RELOADED
-        case ClockStepped():
-            return What.CLOCK_STEPPED
+    return What.CLOCK_STEPPED
 
 
 def _raised(state: ServiceState, e: ConditionRaised) -> What:
