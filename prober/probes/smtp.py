@@ -263,7 +263,7 @@ class SmtpConversation:
     def _mail(self) -> Step:
         plan, session = self._plan, self.session or Session()
         parts = plan.messages
-        assert parts is not None  # SmtpPlan.of has seen to it for every depth that comes here  # noqa: S101
+        assert parts is not None  # SmtpPlan.of has seen to it for every depth that comes here
         self.stage = Stage.MAIL
         if parts.utf8 and not session.utf8:
             self.unmet, self.detail, self.parting = "smtputf8", f"offered: {session.keywords}", QUIT

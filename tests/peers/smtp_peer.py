@@ -66,8 +66,10 @@ class Line:
 
     async def say(self, data: bytes) -> None:
         self.writer.write(data)
-        with contextlib.suppress(ConnectionError):
+        try:
             await self.writer.drain()
+        except ConnectionError as e:
+            raise HangupError from e
 
     async def hear(self) -> bytes:
         line = await self.reader.readline()
@@ -143,20 +145,19 @@ def endless(data: bytes) -> Act:
     """Say the same for ever."""
 
     async def act(line: Line) -> None:
-        while not line.writer.is_closing():
+        while True:
             await line.say(data)
-        raise HangupError
+            await asyncio.sleep(0)  # drain() may never wait
 
     return act
 
 
 async def trickle(line: Line) -> None:
     """A greeting that never ends, a byte at a time."""
-    while not line.writer.is_closing():
+    while True:
         await line.say(b"220-a\r\n"[line.peer.trickled % 7 :][:1])
         line.peer.trickled += 1
         await asyncio.sleep(0.01)
-    raise HangupError
 
 
 async def refuse_while_data_come(line: Line) -> None:
@@ -185,7 +186,7 @@ def _registry() -> dict[str, Behaviour]:
         "early_421_in_data": Behaviour({"data": refuse_while_data_come}),
         "trickle_banner": Behaviour({"banner": trickle}),
         "injects_before_tls": Behaviour({"starttls": raw(GOOD["starttls"] + b"250 injected\r\n")}),
-        "two_replies_at_mail": Behaviour({"mail": raw(GOOD["mail"] * 2)}),
+        "two_replies_at_mail": Behaviour({"mail": raw(GOOD["mail"] * 2, then="go on")}),
         "positive_out_of_place": Behaviour({"mail": reply("354 what?")}),
         "two_codes_at_ehlo": Behaviour({"ehlo": raw(b"250-peer\r\n251 SIZE\r\n")}),
         "half_reply_then_drop": Behaviour({"mail": raw(b"250 2.1", then="close")}),
@@ -352,7 +353,8 @@ class SmtpPeer:
         return user, (user, password) == (USER, PASSWORD)
 
     async def _auth_login(self, line: Line, first: list[str]) -> tuple[str, bool]:
-        user, password = await self._ask(line, b"Username:"), await self._ask(line, b"Password:")
+        user = base64.b64decode(first[0]).decode() if first else await self._ask(line, b"Username:")
+        password = await self._ask(line, b"Password:")
         return user, (user, password) == (USER, PASSWORD)
 
     async def _auth_cram_md5(self, line: Line, first: list[str]) -> tuple[str, bool]:

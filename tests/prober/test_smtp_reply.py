@@ -1,5 +1,7 @@
 """Replies out of bytes, however they are cut."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,7 +62,7 @@ def test_how_the_bytes_are_cut_makes_no_difference(
         for n, text in enumerate(texts):
             stream += b"%d%b%b%b" % (code, b" " if n == len(texts) - 1 else b"-", text, end)
     places = sorted({0, *(c % len(stream) for c in cuts), len(stream)})
-    chunks = [stream[a:b] for a, b in zip(places, places[1:], strict=False)]
+    chunks = [stream[a:b] for a, b in pairwise(places)]
     assert codes_of(*chunks) == [code for code, _ in replies]
 
 
