@@ -5,7 +5,6 @@ a thousand endpoints failing at once cost no more than some. Rendering happens i
 """
 
 from collections import deque
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -14,8 +13,11 @@ from prober.measure.lane import Lane
 from prober.probes.call import Call
 from prober.probes.transcript import render
 from prober.store import Failure, SeriesKey
-from rules.model import PHASES, Finding, Observation
+from rules.model import PHASES, Finding, Kind, Observation
 from rules.reasons import REASONS
+
+#: What a call's transcript is made of: (ns since its begin, direction, bytes).
+Log = list[tuple[int, str, bytes]]
 
 #: Failed calls of a spell that are kept before thinning out.
 FIRST = 3
@@ -34,7 +36,7 @@ class Evidence:
         self._kept: list[Failure] = []
         self._second = 0
         self._count = 0
-        self._newest: dict[tuple[str, str, str], deque[Failure]] = {}
+        self._newest: dict[SeriesKey, deque[tuple[Failure, Log]]] = {}
 
     def offer(self, lane: Lane, call: Call, finding: Finding) -> None:
         """A call failed: keep it or let it go."""
@@ -48,6 +50,7 @@ class Evidence:
             return
         lane.kept_at = call.ended
         key = SeriesKey(lane.key.service, lane.key.channel, lane.key.endpoint)
+        log = call.transcript()
         failure = Failure(
             key,
             call.slot.second,
@@ -55,50 +58,53 @@ class Evidence:
             finding.fault,
             finding.reason,
             call.observation,
-            partial(render, call.transcript()),
+            partial(render, log),
             finding.tags,
         )
         self._kept.append(failure)
-        self._newest.setdefault((key.service, key.channel, key.endpoint), deque(maxlen=SAMPLES)).append(failure)
+        self._newest.setdefault(key, deque(maxlen=SAMPLES)).append((failure, log))
 
     def take(self) -> tuple[Failure, ...]:
         """What was kept since the last time."""
         kept, self._kept = tuple(self._kept), []
         return kept
 
-    def samples(self, service: str, since: int) -> list[Failure]:
-        """The newest failures of each endpoint of a service that began at UTC second `since` or later, newest first."""
+    def samples(self, service: str, since: int) -> list[dict[str, Any]]:
+        """The newest failures of a service that began at UTC second `since` or later, newest first, as facts of an act.
+
+        JSON values, not yet redacted; one of each endpoint before a second of any.
+        """
         found = [
-            failure
+            (-age, -failure.at, failure, log)
             for key, newest in self._newest.items()
-            if key[0] == service
-            for failure in newest
+            if key.service == service
+            for age, (failure, log) in enumerate(newest, start=1 - len(newest))
             if failure.second >= since
         ]
-        return sorted(found, key=lambda failure: -failure.at)[:SAMPLES]
+        found.sort(key=lambda item: item[:2])
+        return [_describe(failure, log) for _, _, failure, log in found[:SAMPLES]]
 
 
-def describe(failures: Iterable[Failure]) -> list[dict[str, Any]]:
-    """Failures as facts of an act: JSON values (not yet redacted)."""
-    return [_describe(failure) for failure in failures]
-
-
-def _describe(failure: Failure) -> dict[str, Any]:
+def _describe(failure: Failure, log: Log) -> dict[str, Any]:
     seen: Observation = failure.observation
     reason = REASONS.get(failure.reason)
-    names = PHASES[seen.kind]
-    return {
+    facts: dict[str, Any] = {
         "at": failure.at / NS,
         "second": failure.second,
         "channel": failure.key.channel,
         "endpoint": failure.key.endpoint,
-        "fault": failure.fault,
+        "fault": failure.fault.value,
         "reason": failure.reason,
         "means": reason.means if reason is not None else "",
-        "stage": seen.stage,
+        "stage": seen.stage.value,
         "code": seen.code,
         "peer": seen.peer,
         "seconds": (seen.ended - seen.begun) / NS,
-        "phases": {name: ns / NS for name, ns in zip(names, seen.phases, strict=False) if ns >= 0},
-        "transcript": failure.transcript if isinstance(failure.transcript, str) else failure.transcript(),
+        "phases": {name: ns / NS for name, ns in zip(PHASES[seen.kind], seen.phases, strict=False) if ns >= 0},
     }
+    if seen.kind is Kind.HTTP:
+        facts["request"] = render(entry for entry in log if entry[1] == ">")
+        facts["response"] = render(entry for entry in log if entry[1] == "<")
+    else:
+        facts["transcript"] = render(log)
+    return facts

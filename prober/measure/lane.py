@@ -43,6 +43,7 @@ class Lane:
         "place",
         "probe",
         "row",
+        "same",
         "timeout",
         "tls",
         "vendor",
@@ -61,6 +62,7 @@ class Lane:
         hold: int | None = None,
         tls: bool = False,
         control: bool = False,
+        same: object = None,
     ) -> None:
         self.key = key
         self.kind = kind
@@ -71,6 +73,7 @@ class Lane:
         self.hold = hold or timeout // every + 1
         self.tls = tls
         self.control = control
+        self.same = same  # equal for two lanes whose calls are alike
         self.channel = 0
         self.index = 0
         self.row = -1

@@ -60,6 +60,14 @@ class Listener(Protocol):
         """A call of an endpoint has failed; its fault is settled."""
         ...
 
+    def installed(self, plan: "Plan") -> None:
+        """Seconds that begin from now on are measured by this plan."""
+        ...
+
+    def retired(self, service: str) -> None:
+        """The last open second of a service that is no longer configured has closed."""
+        ...
+
     def stalled(self, stall: Stall) -> None: ...
 
     def stepped(self, step: Step) -> None: ...
@@ -95,6 +103,15 @@ class Plan:
         spread([*every, *wards])
         board = Board.create([(lane.key.service, lane.key.channel, lane.key.endpoint, lane.kind) for lane in every])
         return cls(tuple(layouts), wards, board)
+
+
+def _go_on_counting(old: Board, new: Board) -> None:
+    """What an endpoint has shown and counted so far stays on the board over a reload."""
+    rows = {key: row for row, key in enumerate(old.keys)}
+    for row, key in enumerate(new.keys):
+        if key in rows:
+            start = rows[key] * WIDTH
+            new.cells[row * WIDTH : (row + 1) * WIDTH] = old.cells[start : start + WIDTH]
 
 
 @dataclass(slots=True)
@@ -181,9 +198,9 @@ class Measure:
 
     def _install(self, plan: Plan, second: int) -> None:
         if self._plan is not None:
-            for layout in self._plan.layouts:
-                for lane in layout.lanes:
-                    lane.probe.close()
+            _go_on_counting(self._plan.board, plan.board)
+            for lane in [*(x for layout in self._plan.layouts for x in layout.lanes), *self._plan.controls]:
+                lane.probe.close()
         services = {layout.service: layout for layout in plan.layouts}
         for name, ring in self.rings.items():
             if not ring.retired:
@@ -200,6 +217,7 @@ class Measure:
         for layout in plan.layouts:
             for channel, _, _ in layout.channels:
                 self.durations.setdefault((layout.service, channel), Histogram(DURATION_BUCKETS))
+        self._listener.installed(plan)
 
     # the pace
 
@@ -425,6 +443,7 @@ class Measure:
                 gone.append(name)
         for name in gone:
             del self.rings[name]
+            self._listener.retired(name)
 
     # our own machine
 

@@ -130,6 +130,13 @@ class Engines:
     def _wire(self, target: Target, converse: Callable[..., object]) -> WireProbe:
         return WireProbe(target, converse, self.loop, self.reactor, self.resolver)  # type: ignore[arg-type]  # a factory of conversations
 
+    def like(self, redact: Callable[[str], str]) -> "Engines":
+        """The same engines for a new configuration with other secrets."""
+        other = Engines(self.loop, self.reactor, self.resolver, redact)
+        if "httpx" in self.__dict__:
+            other.__dict__["httpx"] = self.httpx
+        return other
+
     def close(self) -> None:
         """Close all that was opened for them."""
         if "httpx" in self.__dict__:

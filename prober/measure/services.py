@@ -1,0 +1,93 @@
+"""From the configuration to what the keepers need: the incident's plan, the rule of persistence, and the facts of acts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import rules
+from prober import packs
+from prober.deliver.build import receiver_names
+from prober.measure.clock import NS
+from prober.measure.evidence import Evidence
+from prober.measure.measure import Measure
+from prober.redact import Redactor
+from prober.settings import ApiEndpoint, Service, Settings, SmtpEndpoint, format_duration
+from rules.acts import Act
+from rules.incident import Mode, Plan
+from rules.persistence import Rule
+
+#: A control counts as fine now when it answered within so long, ns.
+_FRESH = 3 * NS
+
+
+def plan_of(settings: Settings, name: str, base: Path) -> Plan:
+    """Raises PackError for a pack that cannot be used."""
+    service = settings.services[name]
+    tickets, hotline, on_call = receiver_names(settings, name)
+    return Plan(
+        service=name,
+        title=service.title or name,
+        pack=packs.load(service.contract, base),
+        mode=Mode(service.mode),
+        tickets=tickets,
+        hotline=hotline,
+        on_call=on_call,
+    )
+
+
+def rule_of(service: Service) -> Rule:
+    """Raises ValueError for figures that cannot be."""
+    p = service.persistence
+    return Rule.of(
+        for_ms=p.for_,
+        every_ms=service.every,
+        share=p.share,
+        at_least=p.at_least,
+        recovered_after_ms=p.recovered_after,
+    )
+
+
+def enricher(
+    settings: Settings, name: str, evidence: Evidence, measure: Measure, redactor: Redactor
+) -> Callable[[Act], Act]:
+    """Adds to an act what its text needs beside the rules' facts; nothing secret stays in it."""
+    service = settings.services[name]
+    standing: dict[str, Any] = {
+        "customer": settings.customer.model_dump(mode="json"),
+        "location": settings.location,
+        "terms": {str(k): v for k, v in service.terms.items()},
+        "endpoints": [_endpoint("api", e, service) for e in service.channels.api]
+        + [_endpoint("smtp", e, service) for e in service.channels.smtp],
+        "mode": service.mode,
+    }
+
+    def enrich(act: Act) -> Act:
+        onset = act.facts.get("onset")
+        rule = {"version": rules.VERSION, "source": "configuration"} | dict(act.facts.get("rule") or {})
+        facts = {
+            **standing,
+            **act.facts,
+            "rule": rule,
+            "samples": evidence.samples(name, onset if isinstance(onset, int) else 0),
+            "controls": {
+                "configured": [control.name for control in settings.controls],
+                "ok": measure.controls_fine(_FRESH),
+            },
+        }
+        return replace(act, facts=redactor.value(facts))
+
+    return enrich
+
+
+def _endpoint(channel: str, endpoint: ApiEndpoint | SmtpEndpoint, service: Service) -> dict[str, str]:
+    if isinstance(endpoint, ApiEndpoint):
+        what = f"{endpoint.method} {endpoint.url}"
+    else:
+        what = f"{endpoint.host}:{endpoint.port}, TLS {endpoint.tls}, to depth {endpoint.depth}"
+    every, timeout = endpoint.every or service.every, endpoint.timeout or service.timeout
+    return {
+        "channel": channel,
+        "name": endpoint.name,
+        "what": f"{what}, every {format_duration(every)}, time-out {format_duration(timeout)}",
+    }

@@ -1,0 +1,346 @@
+"""The measuring process's centre: between the loop that measures, the keepers that decide, the writer and the serving process.
+
+What a step leads to is written down first, and handed on once it is on disk, or once the store has failed (DESIGN.md,
+"Transactions"); nothing here waits for the disk or for the serving process.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prober import logs
+from prober.link import Message
+from prober.measure.clock import NS
+from prober.measure.evidence import Evidence
+from prober.measure.keeper import Keeper, Outcome
+from prober.measure.lane import Lane
+from prober.measure.measure import Measure
+from prober.measure.measure import Plan as MeasurePlan
+from prober.measure.ring import Layout, Slot
+from prober.measure.series import Closed
+from prober.probes.call import Call
+from prober.store import Certificate, SeriesKey, Transaction, Writer
+from rules.acts import Act, ActResult
+from rules.acts import Outcome as ActOutcome
+from rules.incident import ClockStepped, Entry, EntryKind
+from rules.incident import Plan as IncidentPlan
+from rules.machine import Stall, Step
+from rules.model import Cell, Finding, Verdict
+from rules.persistence import Rule
+
+log = logs.get("measure")
+
+#: What has happened to an act that is not done, as a message carries it.
+Earlier = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a service is configured from a reload on."""
+
+    layout: Layout
+    plan: IncidentPlan
+    rule: Rule
+    enrich: Callable[[Act], Act]
+
+
+class Station:
+    """Listens to `Measure`, keeps every service's keeper, and speaks with the writer and with serve (`send`)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, writer: Writer, send: Callable[[Message], None]) -> None:
+        self._loop = loop
+        self._writer = writer
+        self._send = send
+        self.keepers: dict[str, Keeper] = {}
+        self.gone: dict[str, Keeper] = {}  # no longer configured; their acts may still be on the way
+        self.changes: dict[
+            str, Change
+        ] = {}  # of a reload, by service; each holds from the first second of its layout on
+        self.on_installed: Callable[[MeasurePlan], None] = lambda _plan: None
+        self.evidence = Evidence()
+        self.seconds: dict[tuple[str, str, Verdict], int] = {}
+        self.acts_done: dict[tuple[str, str], int] = {}
+        self.pending: dict[str, tuple[Act, Earlier]] = {}
+        self._owner: dict[str, str] = {}  # act id -> service
+        self.measure: Measure | None = None
+
+    # what the measuring loop tells
+
+    def closed(self, slot: Slot) -> None:
+        service = slot.layout.service
+        keeper = self.keepers[service]
+        change = self.changes.get(service)
+        if change is not None and change.layout is slot.layout:
+            del self.changes[service]
+            at = slot.second * NS
+            self._carry_out(keeper, keeper.reload(change.layout, change.plan, change.rule, change.enrich, at))
+        seen, outcome = keeper.close(slot)
+        self._count(keeper, seen)
+        work = replace(outcome.work, failures=self.evidence.take())
+        self._carry_out(keeper, replace(outcome, work=work))
+        self._send(_second_message(keeper.layout.service, seen))
+
+    def installed(self, plan: MeasurePlan) -> None:
+        self.on_installed(plan)
+
+    def retired(self, service: str) -> None:
+        keeper = self.keepers[service]
+        self._writer.submit(keeper.retire())
+        self.gone[service] = keeper
+        del self.keepers[service]
+
+    def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
+        self.evidence.offer(lane, call, finding)
+        if lane.failing == 1 and call.observation is not None:
+            seen = call.observation
+            log.warning(
+                "calls of an endpoint fail",
+                extra=logs.fields(
+                    service=lane.key.service,
+                    channel=lane.key.channel,
+                    endpoint=lane.key.endpoint,
+                    fault=finding.fault,
+                    reason=finding.reason,
+                    stage=seen.stage,
+                    code=seen.code or None,
+                    detail=seen.detail or seen.text[:200],
+                ),
+            )
+
+    def stalled(self, stall: Stall) -> None:
+        log.warning(
+            "our own machine stood still: the seconds it covers are unmeasured",
+            extra=logs.fields(
+                seconds=round((stall.end_utc - stall.start_utc) / NS, 3), suspended=bool(stall.suspended)
+            ),
+        )
+
+    def stepped(self, step: Step) -> None:
+        log.warning("the clock was stepped", extra=logs.fields(seconds=round(step.delta / NS, 3)))
+        for keeper in self.keepers.values():
+            self._carry_out(keeper, keeper.take(ClockStepped(step.delta, step.to_utc // NS)))
+
+    # what serve tells
+
+    def started(self, message: Mapping[str, Any]) -> None:
+        keeper = self._keeper_of(str(message["act"]))
+        if keeper is not None:
+            self._carry_out(keeper, keeper.started(str(message["act"]), str(message["receiver"]), int(message["at"])))
+
+    def attempted(self, message: Mapping[str, Any]) -> None:
+        """An attempt ended (T2): written down together with the step that it causes."""
+        result = ActResult(
+            act=str(message["act"]),
+            receiver=str(message["receiver"]),
+            outcome=ActOutcome(message["outcome"]),
+            at=int(message["at"]),
+            detail=str(message.get("detail", "")),
+            reference=str(message.get("reference", "")),
+            final=bool(message.get("final")),
+        )
+        found = self.pending.get(result.act)
+        kind = found[0].kind.value if found is not None else "unknown"
+        key = (kind, result.outcome.value)
+        self.acts_done[key] = self.acts_done.get(key, 0) + 1
+        extra = logs.fields(act=result.act, receiver=result.receiver, outcome=result.outcome, detail=result.detail)
+        if result.outcome is ActOutcome.ACCEPTED:
+            log.info("an act was accepted", extra=extra)
+        else:
+            log.warning("an attempt at an act failed", extra=extra)
+        if found is not None:
+            if result.final or result.outcome is ActOutcome.ACCEPTED:
+                del self.pending[result.act]
+            else:
+                found[1].append({"receiver": result.receiver, "outcome": result.outcome.value, "at": result.at})
+        keeper = self._keeper_of(result.act)
+        if keeper is not None:
+            self._carry_out(keeper, keeper.result(result))
+
+    def entered(self, message: Mapping[str, Any]) -> None:
+        """An operator's step; answered with `entered`."""
+        incident = str(message.get("incident", ""))
+        keeper = next((k for k in self.keepers.values() if incident and _is_of(k, incident)), None)
+        if keeper is None:
+            error = f"no incident {incident!r} is open"
+        else:
+            at = self.measure.utc() if self.measure is not None else time.time_ns()
+            try:
+                entry = Entry(
+                    EntryKind(message["kind"]),
+                    str(message.get("by", "")),
+                    str(message.get("text", "")),
+                    at,
+                    str(message.get("ticket", "")),
+                    incident,
+                )
+            except (KeyError, ValueError):
+                error = f"no such step: {message.get('kind')!r}"
+            else:
+                outcome = keeper.take(entry)
+                self._carry_out(keeper, outcome)
+                error = outcome.refused
+        self._send({"type": "entered", "id": message.get("id"), "ok": not error, "error": error})
+
+    def purge(self, message: Mapping[str, Any]) -> None:
+        self._writer.submit(Transaction(purge_failures_before=int(message["failures_before"])))
+
+    def certificate(self, message: Mapping[str, Any]) -> None:
+        key = SeriesKey(str(message["service"]), str(message["channel"]), str(message["endpoint"]))
+        found = Certificate(
+            key,
+            str(message.get("serial", "")),
+            str(message.get("subject", "")),
+            str(message.get("issuer", "")),
+            int(message["not_after"]),
+            int(message["checked"]),
+        )
+        self._writer.submit(Transaction(certificates=(found,)))
+
+    # what comes of it
+
+    def tick(self) -> None:
+        """Once a second: time passes for every incident, and serve learns the totals."""
+        assert self.measure is not None
+        second = self.measure.utc() // NS
+        for keeper in self.keepers.values():
+            self._carry_out(keeper, keeper.tick(second))
+        self._writer.poll()
+        self._send(self.totals())
+
+    def carry_out(self, service: str, outcome: Outcome) -> None:
+        """Write down and hand on what a reload led to."""
+        self._carry_out(self.keepers[service], outcome)
+
+    def _carry_out(self, keeper: Keeper, outcome: Outcome) -> None:
+        for record in outcome.records:
+            log.info(
+                "incident: %s",
+                record.kind.value,
+                extra=logs.fields(service=keeper.layout.service, incident=record.incident, **_brief(record.detail)),
+            )
+        for act in outcome.acts:
+            self.pending[act.id] = (act, [])
+            self._owner[act.id] = keeper.layout.service
+        for act_id in outcome.withdraw:
+            self.pending.pop(act_id, None)
+        work = outcome.work
+        if not (work.closed or work.states or work.records or work.acts or work.attempts or work.runs):
+            return
+        if not (outcome.acts or outcome.withdraw):
+            self._writer.submit(work)
+        else:
+            acts, withdraw = outcome.acts, outcome.withdraw
+            self._writer.submit(work, lambda error: self._on_disk(acts, withdraw, error))
+        if outcome.stepped:
+            self._send({"type": "incidents", "open": self.open_incidents()})
+
+    def _on_disk(self, acts: tuple[Act, ...], withdraw: tuple[str, ...], error: Exception | None) -> None:
+        """In the writer's thread: the step is on disk, or cannot be put there now (acts go out all the same)."""
+        if error is not None:
+            log.error("acts go out although the store fails", extra=logs.fields(error=str(error)))
+        try:
+            self._loop.call_soon_threadsafe(self._hand_over, acts, withdraw)
+        except RuntimeError:
+            log.debug("the loop has ended; the acts go out after the next start")
+
+    def _hand_over(self, acts: tuple[Act, ...], withdraw: tuple[str, ...]) -> None:
+        for act in acts:
+            if act.id in self.pending:
+                self._send(act_message(act, []))
+        for act_id in withdraw:
+            self._send({"type": "withdraw", "act": act_id})
+
+    def resend(self) -> None:
+        """A new serving process: it gets all acts that are not done, in their order."""
+        for act, earlier in self.pending.values():
+            self._send(act_message(act, earlier))
+        self._send({"type": "incidents", "open": self.open_incidents()})
+
+    def adopt_pending(self, act: Act, service: str, earlier: Earlier) -> None:
+        """An act that was not done before the restart."""
+        self.pending[act.id] = (act, earlier)
+        self._owner[act.id] = service
+
+    def _keeper_of(self, act_id: str) -> Keeper | None:
+        service = self._owner.get(act_id, "")
+        return self.keepers.get(service) or self.gone.get(service)
+
+    # figures
+
+    def _count(self, keeper: Keeper, seen: Closed) -> None:
+        service = keeper.layout.service
+        for channel, cell in (("", seen.service), *seen.channels.items()):
+            key = (service, channel, cell.verdict)
+            self.seconds[key] = self.seconds.get(key, 0) + seen.span
+
+    def open_incidents(self) -> list[dict[str, Any]]:
+        """The open incidents as the link carries them."""
+        return [view for keeper in self.keepers.values() if (view := keeper.view()) is not None]
+
+    def totals(self) -> Message:
+        """The message `totals` of prober.link."""
+        measure = self.measure
+        assert measure is not None
+        health = self._writer.health()
+        return {
+            "type": "totals",
+            "seconds": [[s, c, v.value, n] for (s, c, v), n in self.seconds.items()],
+            "durations": {f"{s}\x1f{c}": [h.counts, h.sum] for (s, c), h in measure.durations.items()},
+            "lag": [measure.lag.counts, measure.lag.sum],
+            "acts": [[kind, outcome, n] for (kind, outcome), n in self.acts_done.items()],
+            "pending": len(self.pending),
+            "oldest": min((act.created for act, _ in self.pending.values()), default=None),
+            "store": {
+                "ok": health.ok,
+                "queued": health.queued,
+                "dropped": health.dropped,
+                "error": health.last_error,
+            },
+            "beat": measure.last_beat,
+            "stalls": measure.stalls,
+            "steps": measure.steps,
+            "open_calls": measure.open_calls,
+        }
+
+
+def act_message(act: Act, earlier: Earlier) -> Message:
+    """The message `act` of prober.link."""
+    plain = {
+        "incident": act.incident,
+        "episode": act.episode,
+        "kind": act.kind.value,
+        "step": act.step,
+        "receivers": list(act.receivers),
+        "created": act.created,
+        "after": act.after,
+        "facts": dict(act.facts),
+    }
+    return {"type": "act", "act": plain, "earlier": earlier}
+
+
+def _second_message(service: str, seen: Closed) -> Message:
+    cells = {"": seen.service, **seen.channels}
+    return {
+        "type": "second",
+        "service": service,
+        "second": seen.second + seen.span - 1,
+        "cells": {name: _cell(cell) for name, cell in cells.items()},
+    }
+
+
+def _cell(cell: Cell) -> list[Any]:
+    return [cell.verdict.value, cell.reason, cell.calls, {fault.value: n for fault, n in cell.faults}]
+
+
+def _is_of(keeper: Keeper, incident: str) -> bool:
+    view = keeper.view()
+    return view is not None and view["id"] == incident
+
+
+def _brief(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record fits into a line of the log."""
+    return {
+        k: v for k, v in detail.items() if isinstance(v, (str, int, float, bool)) and k not in ("service", "incident")
+    }
