@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from prober.store import rows, schema
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
+from prober.store.place import is_there
 from prober.store.query import attempts_of, closed_through, runs_between
 from prober.store.values import ActStatus, Certificate, IncidentHead, SeriesKey
 from rules.acts import Act, ActResult
@@ -56,10 +57,8 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.realpath(path))
-        if not self.path.exists():
+        if not is_there(self.path):
             raise NoStoreError(self.path, "there is none yet; `prober run` makes it")
-        if not self.path.is_file():
-            raise NotOursError(self.path, "this is no regular file; name another as `store`")
         try:
             self._db = self._connect()
         except sqlite3.Error as error:

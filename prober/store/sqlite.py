@@ -11,6 +11,7 @@ import rules
 from prober.store import rows, schema
 from prober.store.errors import CorruptError, NotOursError, ReadOnlyError, StoreError, TooNewError, explain
 from prober.store.lock import StoreLock
+from prober.store.place import is_there
 from prober.store.query import attempts_of, open_runs, runs_between
 from prober.store.values import ActStatus, SeriesKey
 from rules.acts import Act, ActResult
@@ -56,7 +57,8 @@ class Store:
         Raises a StoreError: StoreLockedError, NotOursError, TooNewError, ReadOnlyError, DiskFullError, CorruptError.
         """
         path = Path(os.path.realpath(path))  # one lock, whatever name it goes by
-        _check_place(path)
+        if not is_there(path) and not path.parent.is_dir():
+            raise StoreError(path, f"there is no directory {path.parent}; make it, or name another file as `store`")
         lock = StoreLock(path)
         try:
             made = _make(path)
@@ -165,15 +167,6 @@ def _beside(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal"))
 
 
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise StoreError(path, f"there is no directory {path.parent}; make it, or name another file as `store`")
-    if path.is_dir():
-        raise NotOursError(path, "this is a directory; name a file as `store`")
-    if path.exists() and not path.is_file():
-        raise NotOursError(path, "this is no regular file; name another as `store`")
-
-
 def _make(path: Path) -> bool:
     """Makes the file, readable by its owner alone; SQLite gives its other files the same mode. False: it was there."""
     try:
@@ -219,6 +212,7 @@ def _open(path: Path, migrations: Sequence[Sequence[str]]) -> sqlite3.Connection
         for table in _CHECKED:
             problem = db.execute(f"PRAGMA quick_check('{table}')").fetchone()[0]
             if problem != "ok":
+                problem = str(problem).splitlines()[-1]
                 raise CorruptError(
                     path, f"the file is damaged ({problem}); move it aside (keep it as evidence) and start again"
                 )
