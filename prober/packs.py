@@ -45,6 +45,8 @@ def _read(path: Path) -> bytes:
             data = file.read(_LARGEST + 1)
     except FileNotFoundError:
         raise PackError(f"contract pack {path}: there is no such file; built-in packs: {', '.join(names())}") from None
+    except ValueError:  # a path with a NUL in it
+        raise PackError(f"contract pack {str(path)!r}: this is no path of a file") from None
     except OSError as error:
         raise PackError(f"contract pack {path} cannot be read: {error.strerror or error}") from error
     if len(data) > _LARGEST:
@@ -71,7 +73,12 @@ def _in_one_line(error: yaml.YAMLError) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data alone: no aliases (they can cycle, and grow without bound), and no key twice in one mapping."""
+    """Plain data alone: no aliases (they can cycle, and grow without bound), no key twice, and a date stays a text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the attribute's own name in PyYAML
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):

@@ -1,0 +1,93 @@
+"""Finding and reading contract packs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from prober import packs
+from prober.errors import ProberError
+
+BUILT_IN = Path(__file__).parents[2] / "rules" / "contracts" / "packs" / "bird-email-enterprise.yaml"
+
+
+def test_the_built_in_packs_are_known_by_name(tmp_path: Path) -> None:
+    assert packs.names() == ("bird-email-enterprise",)
+    for name in packs.names():
+        assert packs.load(name, tmp_path).name == name
+
+
+def test_a_pack_of_ones_own_is_read_from_a_path_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(BUILT_IN.read_text().replace("name: bird-email-enterprise", "name: mine"))
+    assert packs.load("mine.yaml", tmp_path).name == "mine"
+    assert packs.load("./mine.yaml", tmp_path).name == "mine"
+    assert packs.load(str(tmp_path / "mine.yaml"), Path("/nowhere")).name == "mine"
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(packs.PackError) as caught:
+        packs.load("bird-email", tmp_path)
+    assert str(caught.value) == (
+        "contract pack 'bird-email' is not known; built in: bird-email-enterprise; "
+        "for a pack of your own write the path of its file, ending in .yaml"
+    )
+    assert isinstance(caught.value, ProberError)
+
+
+@pytest.mark.parametrize("name", ["../../secrets", "..", "", "\x00"])
+def test_a_name_is_not_a_way_out_of_the_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(packs.PackError):
+        packs.load(name, tmp_path)
+
+
+def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(
+        packs.PackError, match=r"mine\.yaml: there is no such file; built-in packs: bird-email-enterprise"
+    ):
+        packs.load("mine.yaml", tmp_path)
+
+
+def test_a_path_with_a_nul_is_no_path(tmp_path: Path) -> None:
+    with pytest.raises(packs.PackError, match="this is no path of a file"):
+        packs.load("a\x00.yaml", tmp_path)
+
+
+def test_a_folder_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").mkdir()
+    with pytest.raises(packs.PackError, match="cannot be read: Is a directory"):
+        packs.load("mine.yaml", tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("x")
+    (tmp_path / "mine.yaml").chmod(0)
+    with pytest.raises(packs.PackError, match="cannot be read: Permission denied"):
+        packs.load("mine.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "document: nothing where a mapping is wanted"),
+        (b"- a\n", "document: a list where a mapping is wanted"),
+        (b"name: [", "is not YAML: line 1: "),
+        (b"name: a\nname: b\n", "is not YAML: line 2: 'name' is there twice"),
+        (b"? [a]\n: b\n", "is not YAML: line 1: a key is no plain text"),
+        (b"name: &a [*a]\n", "is not YAML: line 1: a pack has no aliases; write the text again"),
+        (b"name: !!python/object/apply:os.system [true]\n", "is not YAML: line 1: could not determine a constructor"),
+        (b"\xff\xfe\xfa", "is not YAML: "),
+        (b"\x00\x01\x02", "is not YAML: "),
+        (b"[" * 50_000, "is nested too deep; this is no pack"),
+        (b"x" * 1_100_000, "is larger than 1024 KiB; this is no pack"),
+        (b"document: {date: 2024-13-45}\n", "document.date: '2024-13-45' is not a day; write it as"),
+        (b"document: {date: !!timestamp 2024-13-45}\n", "is not right:\n  month must be in 1..12"),
+        (b"name: mine\nvendr: Bird\n", "vendr: is not known; did you mean vendor?"),
+    ],
+)
+def test_a_file_that_is_no_pack_is_told_with_what_is_wrong(data: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(data)
+    with pytest.raises(packs.PackError) as caught:
+        packs.load("mine.yaml", tmp_path)
+    assert str(tmp_path / "mine.yaml") in str(caught.value)
+    assert said in str(caught.value)
