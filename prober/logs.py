@@ -23,6 +23,7 @@ from typing import Any, Literal, TextIO
 from prober.redact import Redactor
 
 QUEUED = 10_000  # lines
+PARTING = 1.0  # seconds that the end waits for a slow reader, twice at most
 
 Style = Literal["text", "json"]
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+\Z")
@@ -107,11 +108,11 @@ class Handler(logging.Handler):
             self.dropped += 1
 
     def close(self) -> None:
-        """Write what is queued, for two seconds at most."""
+        """Write what is queued, as far as the reader takes it."""
         if self._lines is not None and self._writer is not None and self._writer.is_alive():
             with contextlib.suppress(queue.Full):
-                self._lines.put(None, timeout=1.0)
-            self._writer.join(1.0)
+                self._lines.put(None, timeout=PARTING)
+            self._writer.join(PARTING)
         super().close()
 
     def _write(self, line: str) -> None:
@@ -141,7 +142,7 @@ def _event(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
             event[name if name not in event else f"{name}_"] = value
     if record.exc_info and record.exc_info[1] is not None:
         event["traceback"] = redactor.text(_traceback(record.exc_info[1]))
-    elif record.exc_text:
+    elif record.exc_text and not record.exc_info:
         event["traceback"] = redactor.text(record.exc_text)
     return event
 

@@ -311,7 +311,9 @@ class Settings(Section):
     customer: Customer = Customer()
     location: OneLine = Field("", description="where this prober stands, such as fra1")
     listen: Listen = Field("127.0.0.1:9580", description="where the pages and metrics are served: address:port")
-    store: str = Field("sqlite:///prober.db", pattern=r"^sqlite:///[^?#\x00-\x1f]*[^/?#\x00-\x1f]$", description="sqlite:///PATH")
+    store: str = Field(
+        "sqlite:///prober.db", pattern=r"^sqlite:///[^?#\x00-\x1f]*[^/?#\x00-\x1f]$", description="sqlite:///PATH"
+    )
     web: Web = Web()
     retention: Retention = Retention()
     metrics_by_endpoint: bool | None = Field(None, description="default: up to 1,000 endpoints")
