@@ -7,7 +7,8 @@ from prober.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"-((?:\d{1,10}[smhdw])+)", re.ASCII)
-_UNIX = re.compile(r"\d{9,11}(?:\.\d{1,9})?", re.ASCII)
+# Eight digits are a date; fewer would more likely be a year or a slip than an instant of the seventies.
+_UNIX = re.compile(r"0|\d{9,11}(?:\.\d{1,9})?", re.ASCII)
 _LAST = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 #: For the help of options that take an instant.
@@ -42,10 +43,7 @@ def _iso(text: str) -> int | None:
         return None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    try:
-        return int(instant.timestamp() // 1)
-    except OverflowError:
-        return None
+    return int(instant.timestamp() // 1)
 
 
 def show(second: int) -> str:

@@ -286,3 +286,21 @@ def test_a_failure_while_reading_is_one_of_ours(path: Path) -> None:
     write(path, Recorder().all(OK, 3))
     with pytest.raises(StoreError, match="no such table"), Reader(path) as reader:
         reader._db.execute("SELECT * FROM songs")
+
+
+def test_a_store_that_lost_a_table_says_so_wherever_it_is_asked(path: Path) -> None:
+    store = Store.open(path)
+    for table in ("progress", "acts", "runs"):
+        store.db.execute(f"DROP TABLE {table}")
+    for ask in (store.load, store.pending, lambda: store.runs(API, T0)):
+        with pytest.raises(StoreError, match=r"SQLite failed \(no such table"):
+            ask()
+    store.close()
+
+
+def test_a_lock_that_cannot_be_made_is_told(path: Path) -> None:
+    path.with_name("prober.db.lock").mkdir()
+    with pytest.raises(StoreError, match=r"its lock .* cannot be made \(Is a directory\)"):
+        Store.open(path)
+    with pytest.raises(StoreError, match=r"cannot be looked at \(File name too long\)"):
+        Reader(path.with_name("x" * 300))
