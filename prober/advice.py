@@ -48,7 +48,7 @@ def warnings(settings: Settings, base: Path) -> Iterator[str]:
     if not settings.on_call:
         yield "on_call: nobody is paged; write at least one receiver."
     if _mails(settings) and not settings.relays:
-        yield "relays: tickets go by mail, and there is no relay that takes it; no ticket can leave."
+        yield "relays: tickets or pages go by mail, and there is no relay that takes it; none can leave."
     for index, relay in enumerate(settings.relays):
         yield from _relay(f"relays[{index}]", relay, settings)
     for name, service in settings.services.items():

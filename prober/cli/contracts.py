@@ -1,0 +1,37 @@
+"""`prober contracts`: the agreements that the program knows, as it reads them, and whether a file of one's own is right."""
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from prober import packs
+from prober.errors import Exit
+from rules.contracts.model import Pack
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="what to do (default: list)", metavar="ACTION", dest="action")
+    actions.add_parser("list", help="list the built-in packs", description="List the built-in packs.")
+    show = actions.add_parser("show", help="print a pack", description="Print a pack, built in or of a file.")
+    show.add_argument("name", metavar="NAME", help="a built-in pack's name, or the path of a file")
+    check = actions.add_parser(
+        "check", help="say what is wrong with a pack", description="Say what is wrong with a pack."
+    )
+    check.add_argument("file", metavar="FILE", help="the path of a pack's file")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.action == "show":
+        pack = packs.load(args.name, Path())
+        print(yaml.safe_dump(pack.to_mapping(), sort_keys=False, allow_unicode=True, width=100), end="")
+    elif args.action == "check":
+        pack = packs.load(str(Path(args.file).absolute()), Path())  # a path, even without a slash in it
+        print(f"{args.file}: ok ({pack.title})")
+    else:
+        print("\n".join(_line(packs.load(name, Path())) for name in packs.names()))
+    return Exit.OK
+
+
+def _line(pack: Pack) -> str:
+    return f"{pack.name:<24} {pack.title}"

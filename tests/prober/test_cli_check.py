@@ -1,0 +1,464 @@
+"""The command line: it starts fast, explains itself, and `prober check` says what is wrong, unwise and made a month."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from prober import advice, cli
+from prober.cli import COMMANDS, main
+from prober.config import load
+from prober.errors import Exit, ProberError, UsageError
+from prober.fields import DURATION
+from prober.version import version
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE / "example.yaml"
+ROOT = HERE.parents[1]
+VARIABLES = {"BIRD_API_KEY": "key-of-bird-0123456789", "RELAY_PASSWORD": "password-of-relay"}
+
+PUBLIC_CONTROL = 'controls: [{name: dns, tcp: "9.9.9.9:53"}]\n'
+ON_CALL = 'on_call: [{webhook: {url: "http://127.0.0.1/page"}}]\n'
+RELAYS = "relays: [{host: mx1.example.com, port: 25}]\n"
+SERVICE = """\
+services:
+  bird:
+    contract: bird-email-enterprise
+    terms: {hotline: "+1 555 0100"}
+    tickets: [{email: {to: support@vendor.example, from: oncall@example.com}}]
+    hotline: [{webhook: {url: "http://127.0.0.1/hotline"}}]
+    channels:
+      api:
+        - {name: account, url: "https://api.example.com/account"}
+      smtp:
+        - {name: injection, host: smtp.vendor.example, mail: {from: a@example.com, to: b@example.com}}
+"""
+WELL = PUBLIC_CONTROL + ON_CALL + RELAYS + SERVICE
+
+
+def warnings_of(text: str, tmp_path: Path) -> list[str]:
+    path = tmp_path / "prober.yaml"
+    path.write_text(text, encoding="utf-8")
+    loaded = load(path, {})
+    return list(advice.warnings(loaded.settings, loaded.base))
+
+
+def only_warning(text: str, tmp_path: Path) -> str:
+    (warning,) = warnings_of(text, tmp_path)
+    return warning
+
+
+# prober check
+
+
+def test_the_example_is_ok_and_tells_its_calls_and_mails_a_month(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    assert main(["check", str(EXAMPLE)]) == Exit.OK
+    said = capsys.readouterr()
+    assert [line.split() for line in said.out.splitlines()[:4]] == [
+        ["in", "30", "days", "every", "calls", "mails"],
+        ["bird", "api", "account", "1s", "2,592,000", "0"],
+        ["bird", "smtp", "injection", "1s", "2,592,000", "2,592,000"],
+        ["total", "5,184,000", "2,592,000"],
+    ]
+    assert said.out.splitlines()[-1] == f"{EXAMPLE}: ok"
+    assert "warning" not in said.out
+    assert said.err == ""
+
+
+def test_errors_go_to_standard_error_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(HERE / "bad_configs" / "unknown_mode.yaml")]) == Exit.FAILED
+    said = capsys.readouterr()
+    assert said.out == ""
+    error, count = said.err.splitlines()
+    assert error.endswith("unknown_mode.yaml:4: services.bird.mode: is none of observe, ask, act; write one of them")
+    assert count == "1 error"
+
+
+def test_what_check_prints_fits_into_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "a-service-with-a-name-that-is-as-long-as-a-name-may-ever-be-here"
+    path = tmp_path / "prober.yaml"
+    path.write_text(SERVICE.replace("bird:", f"{long}:").replace("account,", f"{long},"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "prober.yaml"]) == Exit.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("warning: ") for line in lines)
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_many_endpoints_are_summed_by_channel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = "".join(f'        - {{name: a{n}, url: "http://127.0.0.1/", every: {1 + n % 2}s}}\n' for n in range(50))
+    few = "      smtp:\n        - {name: s, host: 127.0.0.1, depth: ehlo}\n"
+    path = tmp_path / "prober.yaml"
+    path.write_text(f"services:\n  bird:\n    contract: bird-email-enterprise\n    channels:\n      api:\n{many}{few}")
+    assert main(["check", str(path)]) == Exit.OK
+    table = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("bird", "total"))]
+    assert table == [
+        ["bird", "api", "50", "endpoints", "97,200,000", "0"],
+        ["bird", "smtp", "1", "endpoints", "1s", "2,592,000", "0"],
+        ["total", "99,792,000", "0"],
+    ]
+
+
+def test_mails_are_counted_by_what_an_endpoint_s_own_pace_injects(tmp_path: Path) -> None:
+    path = tmp_path / "prober.yaml"
+    path.write_text(WELL.replace("name: injection,", "name: injection, every: 10s,"))
+    (api, smtp) = advice.loads(load(path, {}).settings)
+    assert (api.calls, api.mails) == (2_592_000, 0)
+    assert (smtp.calls, smtp.mails) == (259_200, 259_200)
+
+
+# warnings
+
+
+def test_a_configuration_that_is_well_made_gives_no_warning(tmp_path: Path) -> None:
+    assert warnings_of(WELL, tmp_path) == []
+
+
+def test_no_control_is_warned_of(tmp_path: Path) -> None:
+    warning = only_warning(WELL.replace(PUBLIC_CONTROL, ""), tmp_path)
+    assert warning.startswith("controls: there is none.")
+    assert "no second is unavailable by it" in warning
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        '{name: a, tcp: "10.0.0.1:53"}',
+        '{name: a, tcp: "[fd00::1]:53"}',
+        '{name: a, url: "http://192.168.1.1/"}',
+        '{name: a, url: "http://localhost/"}',
+        '{name: a, tcp: "127.0.0.1:53"}, {name: b, tcp: "172.16.0.1:53"}',
+        '{name: a, url: "http://reference.example.com/", resolve: [10.0.0.1]}',
+        '{name: a, tcp: "[::ffff:10.0.0.1]:53"}',
+    ],
+)
+def test_controls_that_are_all_private_are_warned_of(control: str, tmp_path: Path) -> None:
+    warning = only_warning(WELL.replace(PUBLIC_CONTROL, f"controls: [{control}]\n"), tmp_path)
+    assert warning.startswith("controls: all are in private address ranges.")
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        '{name: a, tcp: "10.0.0.1:53"}, {name: b, tcp: "9.9.9.9:53"}',
+        '{name: a, url: "http://reference.example.com/"}',
+        '{name: a, tcp: "192.0.2.53:53"}',
+        '{name: a, tcp: "[2001:db8::1]:53"}',
+    ],
+)
+def test_one_control_outside_is_enough(control: str, tmp_path: Path) -> None:
+    assert warnings_of(WELL.replace(PUBLIC_CONTROL, f"controls: [{control}]\n"), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("relay", "endpoint"),
+    [
+        ("host: smtp.vendor.example, port: 25", "host: smtp.vendor.example"),
+        ("host: SMTP.vendor.example., port: 587", "host: smtp.vendor.example"),
+        ("host: 9.9.9.9, port: 25", "host: 9.9.9.9, port: 587"),
+        ("host: 9.9.9.9, port: 25", "host: smtp.vendor.example, resolve: [9.9.9.9]"),
+        ("host: 127.0.0.1, port: 2525", "host: localhost, port: 2525"),
+        ("host: localhost, port: 2525", "host: 127.0.0.1, port: 2525"),
+    ],
+)
+def test_a_relay_that_is_the_service_is_warned_of(relay: str, endpoint: str, tmp_path: Path) -> None:
+    text = WELL.replace("host: smtp.vendor.example", endpoint).replace("host: mx1.example.com, port: 25", relay)
+    warning = only_warning(text, tmp_path)
+    assert warning.startswith("relays[0]: ")
+    assert "is services.bird.channels.smtp injection. A ticket never leaves by the service it is about" in warning
+
+
+def test_a_relay_may_stand_on_the_service_s_private_address_at_another_port(tmp_path: Path) -> None:
+    text = WELL.replace("host: smtp.vendor.example", "host: 127.0.0.1, port: 2525")
+    assert warnings_of(text.replace("host: mx1.example.com, port: 25", "host: 127.0.0.1, port: 2526"), tmp_path) == []
+
+
+def test_a_relay_that_is_the_api_s_host_is_the_service_too(tmp_path: Path) -> None:
+    text = WELL.replace("host: mx1.example.com, port: 25", "host: api.example.com, port: 25")
+    assert "is services.bird.channels.api account" in only_warning(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "kinds"),
+    [
+        (
+            '{name: account, url: "https://api.example.com/account"}',
+            '{name: account, url: "https://api.example.com/a"}\n        - {name: send, method: POST, url: "https://x.example/"}',
+            "services.bird.channels.api",
+            "account (a reading call), send (a sending call)",
+        ),
+        (
+            "{name: injection,",
+            "{name: banner, host: smtp.vendor.example, depth: banner}\n        - {name: injection,",
+            "services.bird.channels.smtp",
+            "banner (a dialogue up to banner), injection (an injection)",
+        ),
+    ],
+)
+def test_endpoints_of_different_kinds_in_one_channel_are_warned_of(
+    old: str, new: str, where: str, kinds: str, tmp_path: Path
+) -> None:
+    warning = only_warning(WELL.replace(old, new), tmp_path)
+    assert warning.startswith(
+        f"{where}: endpoints of different kinds: {kinds}. A healthy cheap one hides failing sends"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (ON_CALL, "", "on_call: nobody is paged"),
+        (RELAYS, "", "relays: tickets or pages go by mail, and there is no relay that takes it"),
+        (
+            "    tickets: [{email: {to: support@vendor.example, from: oncall@example.com}}]\n",
+            "",
+            "services.bird.tickets: Bird Email Enterprise asks for a ticket, and nobody takes it",
+        ),
+        (
+            '    hotline: [{webhook: {url: "http://127.0.0.1/hotline"}}]\n',
+            "",
+            "services.bird.hotline: Bird Email Enterprise has a hotline, and nobody is told to call it",
+        ),
+        ('    terms: {hotline: "+1 555 0100"}\n', "", "services.bird.terms.hotline: the hotline's number is not given"),
+        (
+            'url: "https://api.example.com/account"',
+            'url: "https://api.example.com/account", verify: false',
+            "services.bird.channels.api account: verify: false takes any certificate",
+        ),
+        (
+            'url: "https://api.example.com/account"',
+            'url: "http://api.example.com/account", headers: {Accept: x, X-Api-Key: secret-key}',
+            "services.bird.channels.api account: X-Api-Key goes over plain http",
+        ),
+        (
+            "host: smtp.vendor.example,",
+            "host: smtp.vendor.example, tls: none, login: {username: x, password: secret},",
+            "services.bird.channels.smtp injection: tls: none sends the password in the clear",
+        ),
+        (
+            "port: 25}",
+            "port: 25, tls: none, username: x, password: secret}",
+            "relays[0]: tls: none sends the password in the clear",
+        ),
+    ],
+)
+def test_what_is_unwise_is_warned_of(old: str, new: str, says: str, tmp_path: Path) -> None:
+    assert old in WELL
+    assert only_warning(WELL.replace(old, new), tmp_path).startswith(says)
+
+
+def test_what_stays_on_this_machine_needs_no_tls(tmp_path: Path) -> None:
+    text = WELL.replace('"https://api.example.com/account"', '"http://localhost/", headers: {X-Api-Key: secret-key}')
+    text = text.replace("host: smtp.vendor.example,", "host: 127.0.0.1, tls: none, login: {username: x, password: s},")
+    assert warnings_of(text, tmp_path) == []
+
+
+def test_on_call_by_mail_needs_a_relay_and_tickets_by_webhook_need_none(tmp_path: Path) -> None:
+    ticket = "email: {to: support@vendor.example, from: oncall@example.com}"
+    assert ticket in WELL
+    hooked = WELL.replace(RELAYS, "").replace(ticket, 'webhook: {url: "http://127.0.0.1/ticket"}')
+    assert warnings_of(hooked, tmp_path) == []
+    mailed = hooked.replace(ON_CALL, "on_call: [{email: {to: a@example.com, from: b@example.com}}]\n")
+    assert only_warning(mailed, tmp_path).startswith("relays: tickets or pages go by mail")
+
+
+# prober schema
+
+
+def valid(value: Any, schema: Mapping[str, Any], top: Mapping[str, Any]) -> bool:
+    """Whether a value fits a JSON Schema, of the few words that ours uses."""
+    if "$ref" in schema:
+        return valid(value, top["$defs"][schema["$ref"].removeprefix("#/$defs/")], top)
+    if "anyOf" in schema:
+        return any(valid(value, each, top) for each in schema["anyOf"])
+    types: dict[str, type | tuple[type, ...]] = {
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "array": list,
+        "object": dict,
+    }
+    kind = schema.get("type")
+    if kind == "null":
+        return value is None
+    if kind is None:
+        return True
+    if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        return False
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        return False
+    if kind in ("integer", "number"):
+        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+    if kind == "array":
+        return all(valid(item, schema["items"], top) for item in value)
+    return kind != "object" or valid_mapping(value, schema, top)
+
+
+def valid_mapping(value: dict[str, Any], schema: Mapping[str, Any], top: Mapping[str, Any]) -> bool:
+    if any(key not in value for key in schema.get("required", ())):
+        return False
+    for key, item in value.items():
+        found = [each for pattern, each in schema.get("patternProperties", {}).items() if re.search(pattern, key)]
+        rule = schema.get("properties", {}).get(key) or (
+            found[0] if found else schema.get("additionalProperties", False)
+        )
+        if rule is False or (rule is not True and not valid(item, rule, top)):
+            return False
+    return True
+
+
+def schema_of(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["schema"]) == Exit.OK
+    schema: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return schema
+
+
+def test_the_schema_takes_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = schema_of(capsys)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert valid(yaml.safe_load(EXAMPLE.read_text()), schema, schema)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unknown_keys",
+        "durations",
+        "unknown_mode",
+        "missing_keys",
+        "wrong_shapes",
+        "out_of_range",
+        "store",
+        "no_services",
+    ],
+)
+def test_the_schema_refuses_what_the_program_refuses(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = schema_of(capsys)
+    assert not valid(yaml.safe_load((HERE / "bad_configs" / f"{name}.yaml").read_text()), schema, schema)
+
+
+def test_the_schema_knows_files_of_secrets_durations_and_what_each_section_is_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    schema = schema_of(capsys)
+    assert {"password", "password_file"} <= schema["$defs"]["Login"]["properties"].keys()
+    assert schema["$defs"]["Service"]["properties"]["every"]["pattern"] == DURATION
+    assert schema["$defs"]["Service"]["properties"]["every"]["default"] == "1s"
+    assert [name for name, each in schema["$defs"].items() if not each.get("description")] == []
+    assert "from" in schema["$defs"]["Mail"]["properties"]
+
+
+# the command line itself
+
+
+def test_help_names_every_command_and_fits_into_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == Exit.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    for command, purpose in COMMANDS.items():
+        assert any(re.match(rf"\s+{command}\s+{re.escape(purpose[:30])}", line) for line in lines), command
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == Exit.OK
+    assert capsys.readouterr().out == f"prober {version()}\n"
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert version() in (declared, "0+source")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["chekc"], ["check"], ["check", "a", "b"], ["--colour"], ["schema", "--now"]]
+)
+def test_bad_usage_is_status_2_with_a_usage_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == Exit.USAGE
+    assert capsys.readouterr().err.startswith("usage: prober")
+
+
+def test_nothing_heavy_is_loaded_before_a_command_is_chosen() -> None:
+    script = "import sys; from prober.cli import main; main(['--version']); print(sorted(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True).stdout
+    for heavy in ("pydantic", "yaml", "asyncio", "httpx", "rich", "prober.settings"):
+        assert f"'{heavy}'" not in said
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "prober", "--version"], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, f"prober {version()}\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ProberError("it broke"), Exit.FAILED), (UsageError("no such service"), Exit.USAGE)]
+)
+def test_an_error_is_a_sentence_and_a_status_and_no_traceback(
+    error: ProberError, status: Exit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert main(["schema"]) == status
+    assert capsys.readouterr().err == f"prober: {error}\n"
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    assert main(["schema"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "prober", "schema"], stdout=closed, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+# prober contracts
+
+
+def test_the_built_in_packs_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["contracts"]) == Exit.OK
+    assert "bird-email-enterprise    Bird Email Enterprise" in capsys.readouterr().out.splitlines()
+    assert main(["contracts", "show", "bird-email-enterprise"]) == Exit.OK
+    assert yaml.safe_load(capsys.readouterr().out)["conditions"] == {"unavailable": "critical"}
+
+
+def test_a_pack_of_one_s_own_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["contracts", "show", "bird-email-enterprise"]) == Exit.OK
+    (tmp_path / "ours.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["contracts", "check", "ours.yaml"]) == Exit.OK
+    assert capsys.readouterr().out == "ours.yaml: ok (Bird Email Enterprise)\n"
+    (tmp_path / "ours.yaml").write_text("name: ours\n")
+    assert main(["contracts", "check", "ours.yaml"]) == Exit.FAILED
+    assert "ours.yaml is not right" in capsys.readouterr().err
