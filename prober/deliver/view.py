@@ -16,6 +16,8 @@ from rules.acts import Act
 #: Samples of failed calls shown, and characters of a request or response shown of each.
 SAMPLES = 5
 TRANSCRIPT = 4_000
+#: Endpoints, reasons and the like shown at most.
+MANY = 20
 _LINE = 500  # characters of a value that stands in a line
 
 _CONDITIONS = {
@@ -78,15 +80,15 @@ class View:
         self.ticket = line(facts.get("ticket"))
         self.ticket_pending = facts.get("ticket_pending") is True
         self.observe = facts.get("observe") is True
-        self.follows = [line(x) for x in _list(facts.get("follows"))]
-        self.would = [line(x) for x in _list(facts.get("would"))]
+        self.follows = [line(x) for x in _list(facts.get("follows"))[:MANY]]
+        self.would = [line(x) for x in _list(facts.get("would"))[:MANY]]
         self.ticket_status = line(facts.get("ticket_status"))
         self.note_pending = facts.get("note_pending") is True
         meaning = _mapping(facts.get("unavailability"))
         self.meaning = line(meaning.get("meaning"))
         self.meaning_article = line(meaning.get("article"))
         self.agreement = line(facts.get("agreement"))
-        self.note = harmless(text) if isinstance(text := facts.get("text"), str) else ""
+        self.note = harmless(text, limit=TRANSCRIPT) if isinstance(text := facts.get("text"), str) else ""
         self.location = line(facts.get("location"))
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
@@ -97,7 +99,10 @@ class View:
         terms = _mapping(facts.get("terms"))
         self.hotline = line(terms.get("hotline"))
         self.persistence_source = line(terms.get("persistence_source"))
-        self.endpoints = [_endpoint(_mapping(e)) for e in _list(facts.get("endpoints"))]
+        endpoints = _list(facts.get("endpoints"))
+        self.endpoints = [_endpoint(_mapping(e)) for e in endpoints[:MANY]]
+        if len(endpoints) > MANY:
+            self.endpoints.append(f"and {len(endpoints) - MANY} more")
         self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
         self.channels = _channels(facts)
         self.controls = _controls(_mapping(facts.get("controls")))
@@ -143,6 +148,7 @@ def _reasons(value: Any) -> list[str]:
     pairs = list(value.items()) if isinstance(value, Mapping) else [tuple(p) for p in _list(value) if _is_pair(p)]
     counted = [(line(name), n) for name, n in pairs if isinstance(n, int) and not isinstance(n, bool)]
     counted.sort(key=lambda pair: (-pair[1], pair[0]))
+    counted = counted[:MANY]
     return [f"{n} x {name}" + (f": {means}" if (means := _means(name)) else "") for name, n in counted]
 
 

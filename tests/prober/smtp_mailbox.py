@@ -71,7 +71,8 @@ async def mailbox(
             tls_context=None if implicit else tls,
             require_starttls=tls is not None and not implicit,
             authenticator=authenticate if login else None,
-            auth_required=login is not None,
+            # aiosmtpd takes implicit TLS for none, and warns of logins that it believes to be in the clear
+            auth_required=login is not None and not implicit,
             auth_require_tls=tls is not None and not implicit,
         )
 
@@ -85,24 +86,46 @@ async def mailbox(
 
 @dataclass
 class Relay:
-    """A scripted relay: `contents` are the messages it saw the dot of, `commands` all that it was told."""
+    """A scripted relay: `contents` are the messages it saw the dot of, `commands` all that it was told.
 
+    A stage's answer may be a list: one for each time. `before_dot` holds back the answer to the dot.
+    """
+
+    answers: dict[str, bytes | list[bytes]]
     port: int = 0
     commands: list[str] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     connections: int = 0
+    before_dot: asyncio.Event | None = None
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
+    async def heard(self, verb: str) -> None:
+        """Wait until it was told `verb`."""
+        while not any(command.startswith(verb) for command in self.commands):
+            self._news.clear()
+            await self._news.wait()
 
-@asynccontextmanager
-async def relay(script: Mapping[str, bytes] | None = None) -> AsyncIterator[Relay]:
-    """A relay that does as it should but where `script` says otherwise."""
-    told = Relay()
-    answers = {**_BRAVE, **(script or {})}
-    tasks: set[asyncio.Task[None]] = set()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        going = await self._say("greeting", writer)
+        while going and (line := await reader.readline()):
+            self.commands.append(line.decode().strip())
+            self._news.set()
+            stage = line.split()[0].decode().upper()
+            answered = self.answers.get(stage, b"")
+            going = await self._say(stage, writer)
+            if going and stage == "DATA" and answered[:3] == b"354":
+                self.contents.append(await reader.readuntil(b"\r\n.\r\n"))
+                if self.before_dot is not None:
+                    await self.before_dot.wait()
+                going = await self._say("dot", writer)
+            going = going and stage != "QUIT"
 
-    async def say(stage: str, writer: asyncio.StreamWriter) -> bool:
+    async def _say(self, stage: str, writer: asyncio.StreamWriter) -> bool:
         """Whether the dialogue goes on."""
-        answer = answers.get(stage, b"502 not known\r\n")
+        answer = self.answers.get(stage, b"502 not known\r\n")
+        if isinstance(answer, list):
+            answer = answer.pop(0)
         if answer == SILENCE:
             await asyncio.Event().wait()
         if answer == DROP:
@@ -111,17 +134,12 @@ async def relay(script: Mapping[str, bytes] | None = None) -> AsyncIterator[Rela
         await writer.drain()
         return not answer.startswith(b"421")
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        told.connections += 1
-        going = await say("greeting", writer)
-        while going and (line := await reader.readline()):
-            told.commands.append(line.decode().strip())
-            stage = line.split()[0].decode().upper()
-            going = await say(stage, writer)
-            if going and stage == "DATA" and answers["DATA"].startswith(b"354"):
-                told.contents.append(await reader.readuntil(b"\r\n.\r\n"))
-                going = await say("dot", writer)
-            going = going and stage != "QUIT"
+
+@asynccontextmanager
+async def relay(script: Mapping[str, bytes] | None = None) -> AsyncIterator[Relay]:
+    """A relay that does as it should but where `script` says otherwise."""
+    peer = Relay({**_BRAVE, **(script or {})})
+    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -129,15 +147,15 @@ async def relay(script: Mapping[str, bytes] | None = None) -> AsyncIterator[Rela
         tasks.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await talk(reader, writer)
+                await peer.serve(reader, writer)
         finally:
             writer.close()
             tasks.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    told.port = server.sockets[0].getsockname()[1]
+    peer.port = server.sockets[0].getsockname()[1]
     try:
-        yield told
+        yield peer
     finally:
         server.close()
         for task in list(tasks):
