@@ -300,15 +300,16 @@ def valid(value: Any, schema: Mapping[str, Any], top: Mapping[str, Any]) -> bool
         return True
     if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return False
+    fits: Any = value  # its type is the schema's from here on
     if "enum" in schema and value not in schema["enum"]:
         return False
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.search(schema["pattern"], fits):
         return False
     if kind in ("integer", "number"):
-        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+        return bool(schema.get("minimum", fits) <= fits <= schema.get("maximum", fits))
     if kind == "array":
-        return all(valid(item, schema["items"], top) for item in value)
-    return kind != "object" or valid_mapping(value, schema, top)
+        return all(valid(item, schema["items"], top) for item in fits)
+    return kind != "object" or valid_mapping(fits, schema, top)
 
 
 def valid_mapping(value: dict[str, Any], schema: Mapping[str, Any], top: Mapping[str, Any]) -> bool:
@@ -434,7 +435,7 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
 def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "wb") as closed:
+    with os.fdopen(writing, "wb") as closed:
         done = subprocess.run(
             [sys.executable, "-m", "prober", "schema"], stdout=closed, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
