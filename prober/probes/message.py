@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.policy import SMTP, SMTPUTF8
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from itertools import count
 from quopri import encodestring
 
@@ -46,28 +46,24 @@ _clock = _Clock()
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A mailbox: what stands in the envelope and what in the header. `utf8`: it needs SMTPUTF8 (RFC 6531)."""
+    """A mailbox as it is sent. `utf8`: its local part needs SMTPUTF8 (RFC 6531); a domain is written in ASCII."""
 
-    envelope: bytes
-    header: str
+    text: str
     domain: bytes
     utf8: bool
 
     @classmethod
     def of(cls, text: str) -> "Address":
-        """From `name@domain` or `Name <name@domain>`. Raises ValueError with what would be right."""
-        plain = parseaddr(text)[1]
-        local, at, domain = plain.rpartition("@")
-        if not (local and at and domain) or any(c <= " " or c in "<>\x7f" for c in plain):
+        """From `name@domain`. Raises ValueError with what would be right."""
+        local, at, domain = text.rpartition("@")
+        if not (local and at and domain) or any(c <= " " or c in "<>\x7f" for c in text):
             raise ValueError(f"not a mail address: {text!r}; write one such as probe@example.com")
-        ascii_domain = domain if domain.isascii() else domain.encode("idna").decode()
-        utf8 = not local.isascii()
-        return cls(
-            f"{local}@{ascii_domain}".encode(),
-            text.replace(plain, f"{local}@{ascii_domain}"),
-            ascii_domain.encode(),
-            utf8,
-        )
+        name = domain if domain.isascii() else domain.encode("idna").decode()
+        return cls(f"{local}@{name}", name.encode(), not local.isascii())
+
+    @property
+    def envelope(self) -> bytes:
+        return self.text.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +115,8 @@ def messages(mail: Mail, endpoint: str) -> Messages:
 def _headers(mail: Mail, sender: Address, recipient: Address, endpoint: str) -> bytes:
     policy = SMTPUTF8 if sender.utf8 or recipient.utf8 else SMTP
     headers: dict[str, tuple[str, str]] = {
-        "from": ("From", sender.header),
-        "to": ("To", recipient.header),
+        "from": ("From", sender.text),
+        "to": ("To", recipient.text),
         "subject": ("Subject", mail.subject),
         "auto-submitted": ("Auto-Submitted", "auto-generated"),  # RFC 3834: nobody's out-of-office answers it
         "x-prober": ("X-Prober", "injection"),

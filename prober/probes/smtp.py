@@ -53,8 +53,6 @@ class SmtpPlan:
                 raise ValueError(f"endpoint {endpoint.name}: depth {endpoint.depth} needs mail: {{from: ..., to: ...}}")
             parts = messages(endpoint.mail, endpoint.name)
         name = endpoint.helo or own_name(parts.sender.domain.decode() if parts else "")
-        if not name or not name.isascii() or any(c <= " " for c in name):
-            raise ValueError(f"endpoint {endpoint.name}: helo {name!r} is not a host's name")
         return cls(
             name=endpoint.name,
             depth=depth,

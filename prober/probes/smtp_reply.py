@@ -15,6 +15,10 @@ MAX_REPLY = 65_536
 #: Bytes of a reply's text that are kept.
 MAX_TEXT = 1024
 
+#: One good reply of several lines and nothing else, in a segment so short that no limit can be passed.
+_WHOLE = re.compile(rb"([2-5]\d\d)-[^\n]*\n(?:\1-[^\n]*\n)*\1(?: [^\n]*|\r)?\n")
+_SHORT = 2048
+
 #: The first four bytes of a reply's last line, and of the lines before it (RFC 5321 4.2: the first digit is 2 to 5).
 _LAST = {b"%d%b" % (code, end): code for code in range(200, 600) for end in (b" ", b"\r", b"\n")}
 _MORE = {b"%d-" % code: code for code in range(200, 600)}
@@ -45,11 +49,14 @@ class ReplyReader:
 
     def feed(self, data: bytes) -> int:
         """The code of the next complete reply, 0 when more bytes are needed. Raises ReplyError."""
-        if not self._held and (code := _LAST.get(data[:4], 0)):
+        if not self._held:  # the common cases: one reply in one piece
             end = data.find(b"\n")
-            if end == len(data) - 1 <= MAX_LINE:  # the common case: exactly one line
+            if end == len(data) - 1 < MAX_LINE and (code := _LAST.get(data[:4], 0)):
                 self.raw = data
                 return code
+            if len(data) <= _SHORT and (whole := _WHOLE.fullmatch(data)):
+                self.raw = data
+                return int(whole[1])
         self._held += data
         return self._next()
 
