@@ -1,29 +1,20 @@
-"""From the configuration to receivers: their names, and a delivery for each."""
+"""From the configuration to deliveries: one for each receiver, by its name."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from prober.deliver import Delivered, Delivery
+from prober.deliver import Delivered, Delivery, texts
 from prober.deliver.email import Email
+from prober.deliver.names import all_receivers, receiver_names
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
 from prober.deliver.webhook import Webhook
 from prober.redact import Redactor
-from prober.settings import Receiver, Settings
+from prober.settings import Settings
 from rules.acts import Act
 
-Names = tuple[str, ...]
-
-
-def receiver_names(settings: Settings, service: str) -> tuple[Names, Names, Names]:
-    """Names of a service's receivers in their order: tickets, hotline, on-call. Unique in the whole configuration."""
-    own = settings.services[service]
-    return (
-        tuple(name for name, _ in _named(f"{service}.tickets", own.tickets)),
-        tuple(name for name, _ in _named(f"{service}.hotline", own.hotline)),
-        tuple(name for name, _ in _named("on_call", settings.on_call)),
-    )
+__all__ = ["build", "learn", "receiver_names"]
 
 
 def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delivery]:
@@ -33,14 +24,16 @@ def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delive
     """
     guard = guard or Guard()
     services = {name: peers(service) for name, service in settings.services.items()}
+    texts.warm()
     redactor = Redactor.of(settings)
     deliveries: dict[str, Delivery] = {}
-    for name, receiver in _all(settings):
+    for name, receiver in all_receivers(settings):
         if receiver.email is not None:
             deliveries[name] = Email(name, receiver.email, settings.relays, services, guard, redactor)
         elif receiver.webhook is not None:
             deliveries[name] = Webhook(name, receiver.webhook, redactor)
-        elif receiver.pagerduty is not None:
+        else:
+            assert receiver.pagerduty is not None
             deliveries[name] = Pagerduty(name, receiver.pagerduty, redactor)
     return {name: _Discreet(delivery, redactor) for name, delivery in deliveries.items()}
 
@@ -60,15 +53,3 @@ async def learn(settings: Settings, guard: Guard) -> None:
     """Look up relays and services now, so that both are known when the vendor's DNS fails with the vendor."""
     known = [guard.usable(settings.relays, peers(service)) for service in settings.services.values()]
     await asyncio.gather(*known)
-
-
-def _all(settings: Settings) -> Iterator[tuple[str, Receiver]]:
-    for service, own in settings.services.items():
-        yield from _named(f"{service}.tickets", own.tickets)
-        yield from _named(f"{service}.hotline", own.hotline)
-    yield from _named("on_call", settings.on_call)
-
-
-def _named(scope: str, receivers: Sequence[Receiver]) -> Iterator[tuple[str, Receiver]]:
-    for place, receiver in enumerate(receivers, 1):
-        yield f"{scope}.{receiver.name or f'{receiver.kind}-{place}'}", receiver

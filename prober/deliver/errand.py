@@ -56,7 +56,7 @@ class Errand:
     waiting: bool = False  # for another act or a back-off
     withdrawn: bool = False
     last: ActResult | None = None
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = field(init=False)  # set as soon as the errand stands
 
     @property
     def lines(self) -> set[tuple[str, str, str]]:

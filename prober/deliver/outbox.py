@@ -105,7 +105,7 @@ class Outbox:
             self._settled.setdefault(act_id, None)
             return
         errand.withdrawn = True
-        if not errand.attempting and errand.task is not None:
+        if not errand.attempting:
             errand.task.cancel()
 
     def reconfigure(self, receivers: Mapping[str, Delivery]) -> None:
@@ -117,13 +117,10 @@ class Outbox:
             errand.wake.set()
 
     async def close(self, grace: float = 5.0) -> None:
-        """Stop: acts that wait stay pending, those under way or just offered get `grace` seconds, then they are cut
-        off."""
+        """Stop. Acts that wait stay pending; those under way or just offered get `grace` seconds, then are cut off."""
         self._closing = True
         under_way = []
         for errand in list(self._errands.values()):
-            if errand.task is None:
-                continue
             under_way.append(errand.task)
             if errand.waiting:
                 errand.task.cancel()

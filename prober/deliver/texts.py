@@ -51,6 +51,14 @@ def html(act: Act) -> str:
     return _render(act, "html.j2")
 
 
+def warm() -> None:
+    """Compile all templates now: that takes a third of a second, which the first ticket does not have."""
+    for escape in (False, True):
+        environment = _environment(escape)
+        for name in environment.list_templates():
+            environment.get_template(name)
+
+
 def _happened(act: Act, view: View) -> str:
     since = f" since {view.onset}" if view.onset else ""
     if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
@@ -87,6 +95,7 @@ def _environment(escape: bool) -> Environment:
         loader=PackageLoader("prober.deliver"),
         autoescape=escape,  # noqa: S701 - off for plain text alone, where escapes would be read as they stand
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

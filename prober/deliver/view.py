@@ -49,8 +49,10 @@ class Sample:
     means: str
     peer: str
     phases: str
+    ended: str
     request: str
     response: str
+    dialogue: str
 
 
 class View:
@@ -121,10 +123,12 @@ def number(value: Any) -> str:
 
 
 def instant(value: Any) -> str:
-    """An exact UTC time from UTC seconds, UTC nanoseconds (shown to the millisecond) or a text."""
+    """An exact UTC time from UTC seconds, UTC nanoseconds or a text; fractions are shown to the millisecond."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return line(value)
     try:
+        if isinstance(value, float) and 0 < value < 10**11:
+            value = round(value * 1000) * 10**6
         if abs(value) >= 10**14:
             at = datetime.fromtimestamp(int(value) // 10**9, UTC)
             return f"{at:%Y-%m-%d %H:%M:%S}.{int(value) // 10**6 % 1000:03d} UTC"
@@ -179,10 +183,22 @@ def _sample(facts: Mapping[str, Any]) -> Sample:
         reason=reason,
         means=line(facts.get("means")) or _means(reason),
         peer=line(facts.get("peer")),
-        phases=", ".join(f"{line(name)} {line(n)}" for name, n in pairs) or line(phases),
+        phases=", ".join(f"{line(name)} {_milliseconds(n)}" for name, n in pairs) or line(phases),
+        ended=_ended(line(facts.get("stage")), facts.get("seconds")),
         request=_block(facts.get("request")),
-        response=_block(facts.get("response") or facts.get("transcript")),
+        response=_block(facts.get("response")),
+        dialogue=_block(facts.get("transcript")),
     )
+
+
+def _milliseconds(seconds: Any) -> str:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    return f"{seconds * 1000:.1f} ms" if number else line(seconds)
+
+
+def _ended(stage: str, seconds: Any) -> str:
+    after = f"after {_milliseconds(seconds)}" if number(seconds) else ""
+    return ", ".join(x for x in (f"at the stage {stage}" if stage else "", after) if x)
 
 
 def _block(value: Any) -> str:
@@ -190,8 +206,10 @@ def _block(value: Any) -> str:
 
 
 def _channels(facts: Mapping[str, Any]) -> list[str]:
-    """The channels concerned, in words: of the facts, else of the samples."""
-    named = _list(facts.get("channels")) or [_mapping(s).get("channel") for s in _list(facts.get("samples"))]
+    """The channels concerned, in words: those with unavailable seconds, as far as the facts say, else the samples'."""
+    windows = _mapping(_mapping(facts.get("rule")).get("channels"))
+    named = [name for name, window in windows.items() if _mapping(window).get("bad")]
+    named = named or [_mapping(s).get("channel") for s in _list(facts.get("samples"))]
     scope = facts.get("scope")
     if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
         named = [scope.partition("/")[0]]
@@ -199,12 +217,14 @@ def _channels(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _controls(facts: Mapping[str, Any]) -> str:
-    configured, ok = facts.get("configured"), facts.get("ok")
-    if isinstance(configured, list) and isinstance(ok, list):
-        return f"{', '.join(line(x) for x in ok) or 'none'} of {', '.join(line(x) for x in configured) or 'none'}"
-    if isinstance(configured, list):
-        return ", ".join(line(x) for x in configured)
-    return f"{number(ok)} of {number(configured)}" if number(ok) and number(configured) else number(configured)
+    """The reference endpoints, and whether they answered as the act was made: `ok` is yes or no, or names those."""
+    configured = ", ".join(line(x) for x in _list(facts.get("configured"))[:MANY])
+    ok = facts.get("ok")
+    if not configured:
+        return ""
+    if isinstance(ok, list):
+        return f"{configured}; answering: {', '.join(line(x) for x in ok[:MANY]) or 'none'}"
+    return f"{configured}; {'answering' if ok else 'not answering'}" if isinstance(ok, bool) else configured
 
 
 def _rule(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
@@ -222,7 +242,7 @@ def _rule(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _seconds(value: Any) -> str:
-    return f"{number(value)} s" if number(value) else line(value)
+    return f"{value:g} s" if number(value) else line(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ FACTS: dict[str, Any] = {
     "endpoints": [{"channel": "api", "name": "account", "what": "GET https://api.vendor.example/v1/account"}],
     "samples": [
         {
-            "at": 1795341541_020_000_000,
+            "at": 1795341541.02,
             "channel": "api",
             "endpoint": "account",
             "fault": "server_error",
@@ -39,10 +39,12 @@ FACTS: dict[str, Any] = {
             "request": "GET /v1/account HTTP/1.1\r\nHost: api.vendor.example\r\nAuthorization: ****\r\n",
             "response": "HTTP/1.1 503 Service Unavailable\r\n\r\nsorry",
             "peer": "192.0.2.7:443",
-            "phases": {"connect": "1.2 ms", "processing": "8.0 ms"},
+            "stage": "body",
+            "seconds": 0.0125,
+            "phases": {"connect": 0.0012, "processing": 0.008},
         }
     ],
-    "controls": {"configured": ["dns", "reference"], "ok": ["dns", "reference"]},
+    "controls": {"configured": ["dns", "reference"], "ok": True},
     "rule": {"for": 60, "share": 0.9, "at_least": 3, "every": 1, "version": "7"},
 }
 

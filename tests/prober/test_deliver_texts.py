@@ -57,7 +57,8 @@ def flat(text: str) -> str:
         "- 50 x http_status_503:",
         "- 9 x http_status_500:",
         "Measured from: fra1",
-        "answered: dns, reference of dns, reference.",
+        "from the same place: dns, reference; answering when this was written.",
+        "Ended: at the stage body, after 12.5 ms",
         "mail of Example GmbH cannot be handed over to Bird Email by API calls",
         "We allege no cause; please analyse it on your side",
         "Please call back Operations at +49 30 1234567.",
@@ -150,6 +151,41 @@ def test_a_page_asks_for_what_the_program_could_not_do(step: str) -> None:
     assert "by hand" in texts.summary(act(ActKind.PAGE, "p", step=step))
 
 
+@pytest.mark.parametrize(
+    ("controls", "shown"),
+    [
+        ({"configured": ["dns"], "ok": True}, "dns; answering"),
+        ({"configured": ["dns"], "ok": False}, "dns; not answering"),
+        ({"configured": ["dns", "ref"], "ok": ["ref"]}, "dns, ref; answering: ref"),
+        ({"configured": ["dns"], "ok": []}, "dns; answering: none"),
+        ({"configured": ["dns"]}, "dns"),
+        ({"configured": [], "ok": True}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_controls_are_told_as_they_were(controls: dict[str, Any], shown: str) -> None:
+    assert View(act(facts={"controls": controls})).controls == shown
+
+
+def test_an_smtp_sample_shows_its_dialogue() -> None:
+    sample = {
+        "channel": "smtp",
+        "endpoint": "injection",
+        "transcript": "< 220 hello\n> EHLO x\n",
+        "phases": {"tls": "odd"},
+    }
+    text = texts.text(act(facts={**FACTS, "samples": [sample]}))
+    assert "Dialogue (> sent, < received):" in text
+    assert "  | < 220 hello\n  | > EHLO x" in text
+    assert "Phases:                  tls odd" in text
+    assert "Response:" not in text
+
+
+def test_the_windows_figures_are_written_without_idle_digits() -> None:
+    assert View(act(facts={"rule": {"for": 60, "every": 1.0, "share": 0.9}})).rule["every"] == "1 s"
+    assert View(act(facts={"rule": {"for": "60s", "share": "most"}})).rule["for"] == "60s"
+
+
 def test_many_endpoints_are_not_all_listed() -> None:
     many = [{"channel": "api", "name": f"e{n}", "what": "GET"} for n in range(1000)]
     view = View(act(facts={**FACTS, "endpoints": many}))
@@ -162,7 +198,14 @@ def test_many_endpoints_are_not_all_listed() -> None:
     [
         ({"scope": "smtp"}, ["SMTP injections"]),
         ({"scope": "api/account"}, ["API calls"]),
-        ({"channels": ["smtp", "api"]}, ["API calls", "SMTP injections"]),
+        (
+            {"rule": {"channels": {"smtp": {"measured": 60, "bad": 60}, "api": {"measured": 60, "bad": 0}}}},
+            ["SMTP injections"],
+        ),
+        (
+            {"rule": {"channels": {"smtp": {"bad": 60}, "api": {"bad": 59}}}, "samples": [{"channel": "api"}]},
+            ["API calls", "SMTP injections"],
+        ),
         ({"samples": [{"channel": "smtp"}]}, ["SMTP injections"]),
         ({}, []),
     ],
@@ -248,7 +291,8 @@ def test_a_secret_goes_before_the_text_is_cut() -> None:
     ("value", "shown"),
     [
         (1795341600, "2026-11-22 10:00:00 UTC"),
-        (1795341600.9, "2026-11-22 10:00:00 UTC"),
+        (1795341600.9, "2026-11-22 10:00:00.900 UTC"),
+        (1795341600.9999, "2026-11-22 10:00:01.000 UTC"),
         (1795341600_123_456_789, "2026-11-22 10:00:00.123 UTC"),
         ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z"),
         (0, ""),

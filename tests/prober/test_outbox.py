@@ -81,7 +81,7 @@ class Bench:
 
     async def settled(self) -> None:
         """Every act is done."""
-        while tasks := [errand.task for errand in self.outbox._errands.values() if errand.task is not None]:
+        while tasks := [errand.task for errand in self.outbox._errands.values()]:
             await asyncio.wait(tasks)
             await asyncio.sleep(0)  # the callbacks that follow a task's end
 

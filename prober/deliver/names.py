@@ -1,0 +1,30 @@
+"""The names of receivers. By itself, so that the measuring process need not load what deliveries are made of."""
+
+from collections.abc import Iterator, Sequence
+
+from prober.settings import Receiver, Settings
+
+Names = tuple[str, ...]
+
+
+def receiver_names(settings: Settings, service: str) -> tuple[Names, Names, Names]:
+    """Names of a service's receivers in their order: tickets, hotline, on-call. Unique in the whole configuration."""
+    own = settings.services[service]
+    return (
+        tuple(name for name, _ in _named(f"{service}.tickets", own.tickets)),
+        tuple(name for name, _ in _named(f"{service}.hotline", own.hotline)),
+        tuple(name for name, _ in _named("on_call", settings.on_call)),
+    )
+
+
+def all_receivers(settings: Settings) -> Iterator[tuple[str, Receiver]]:
+    """Every receiver of the configuration under its name."""
+    for service, own in settings.services.items():
+        yield from _named(f"{service}.tickets", own.tickets)
+        yield from _named(f"{service}.hotline", own.hotline)
+    yield from _named("on_call", settings.on_call)
+
+
+def _named(scope: str, receivers: Sequence[Receiver]) -> Iterator[tuple[str, Receiver]]:
+    for place, receiver in enumerate(receivers, 1):
+        yield f"{scope}.{receiver.name or f'{receiver.kind}-{place}'}", receiver
