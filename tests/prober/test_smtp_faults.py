@@ -131,8 +131,9 @@ def test_a_server_that_refuses_at_a_stage(peers: dict[Tls, SmtpPeer], tmp_path: 
             fault, suspected = S, False
         assert (observation.stage, observation.unmet, observation.code) == (stage, "reply", code)
         assert (finding.fault, finding.reason, finding.suspected) == (fault, reason, suspected), observation
-        seen = by_aiosmtplib(peer)
-        assert agrees(observation, seen), (observation, seen)
+        if flavour == "" or code == CODES[0]:  # what it makes of a code does not depend on the text
+            seen = by_aiosmtplib(peer)
+            assert agrees(observation, seen), (observation, seen)
 
 
 #: name, TLS, stage, trouble or unmet, fault, reason, suspected

@@ -151,3 +151,11 @@ def test_the_text_that_is_kept_is_bounded() -> None:
     assert len(text.encode()) == MAX_TEXT
     assert text.startswith("yyy")
     assert text.endswith("zzz")
+
+
+def test_a_reply_whose_limit_falls_within_a_line_is_too_large() -> None:
+    reader = ReplyReader()
+    lines_before = b"250-x\r\n" * (MAX_REPLY // 7)
+    assert reader.feed(lines_before) == 0
+    with pytest.raises(ReplyError, match="reply of more than 65536 bytes"):
+        reader.feed(b"250-" + b"y" * 20)
