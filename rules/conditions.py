@@ -2,8 +2,8 @@
 
 `Conditions` takes each closed second of a service, its channels and those of its endpoints whose cell changed, and says
 which conditions were raised or cleared by it. An endpoint that stays as it is costs nothing: its tracker catches up over
-the whole stretch when it changes. Only those that are bad, were so within the window, or persist are looked at every
-second.
+the whole stretch when it changes. Only those with a bad second in the window or on their way to recovery are looked at
+every second.
 
 An endpoint or a channel that is still persistent when what hid it recovers (its channel; the service) raises a condition
 of its own only once it has a bad second after that recovery: being slower to recover is no news.
@@ -79,7 +79,8 @@ class Conditions:
         self._gone = []
         self._service.feed(second, unavailable_mark(service), service.reason)
         for channel, tracker in self._channels.items():
-            tracker.feed(second, unavailable_mark(channels[channel]), channels[channel].reason)
+            if tracker.feed(second, unavailable_mark(channels[channel]), channels[channel].reason):
+                self._active.update(key for key in self._told if key[0] == channel)
         for channel, tracker in self._failing.items():
             tracker.feed(second, failing_mark(channels[channel]), channels[channel].reason)
         for key, cell in changed.items():
@@ -141,7 +142,7 @@ class Conditions:
 
     @property
     def reach(self) -> int:
-        """How many seconds of record `replay` needs at most."""
+        """How many seconds of record `replay` needs; with less than a spell, its older reasons go uncounted."""
         rules = (self._service.rule, *(watched.rule for watched in self._endpoints.values()))
         return max(rule.reach for rule in rules)
 
@@ -177,10 +178,12 @@ class Conditions:
             if watched.since is None:
                 continue  # persistent when we stopped, and not a second known since
             tracker = watched.catch_up(second + 1)
-            channel = self._channels[key[0]]
-            self._settle(events, second, (Condition.PARTIAL, _scope(key)), tracker, hidden_by=channel, hides=True)
+            channel, matter = self._channels[key[0]], (Condition.PARTIAL, _scope(key))
+            self._settle(events, second, matter, tracker, hidden_by=channel, hides=True)
             if tracker.persistent:
                 self._told.add(key)
+                if not channel.persistent and matter not in self._raised:
+                    continue  # its next bad second raises it
             if watched.idle:
                 done.append(key)
         self._active.difference_update(done)

@@ -18,8 +18,8 @@ RECOVERY_MEASURED = 3
 NEVER = -(1 << 62)
 # More lows than this are not kept: an onset is then looked for among the newest alone.
 _MOST_LOWS = 1024
-# History is not replayed further back than this, seconds.
-_MOST_REACH = 86_400
+#: History is not replayed further back than this, seconds.
+MOST_REACH = 86_400
 
 
 class Mark(IntEnum):
@@ -79,7 +79,7 @@ class Rule:
     def short_reach(self) -> int:
         """Seconds of history that rebuild a tracker of a series without a bad second in `reach`."""
         spare = self.bearable + 1
-        return min(_MOST_REACH, max(self.for_, self.recovered_after, RECOVERY_MEASURED * spare) + spare)
+        return min(MOST_REACH, max(self.for_, self.recovered_after, RECOVERY_MEASURED * spare) + spare)
 
     @property
     def reach(self) -> int:
@@ -88,7 +88,7 @@ class Rule:
         An onset can lie before its window, but not far: each window before was short of the share by a weight at least.
         """
         rise = self.share.denominator - self.share.numerator
-        return min(_MOST_REACH, self.for_ * (2 * self.for_ * rise + 2) + self.short_reach)
+        return min(MOST_REACH, self.for_ * (2 * self.for_ * rise + 2) + self.short_reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,11 @@ class Tracker:
     def persistent(self) -> bool:
         return self.onset is not None
 
-    @property
-    def quiet(self) -> bool:
-        """Nothing can happen until the next bad second."""
-        return self.onset is None and not self.bad
+    def quiet(self, mark: Mark) -> bool:
+        """Nothing can happen as long as seconds of `mark` follow, however many."""
+        if self.onset is None:
+            return mark is not Mark.BAD and not self.bad
+        return mark is Mark.BAD or (mark is not Mark.GOOD and not self._clean_good)
 
     @property
     def reasons(self) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from rules.model import Cell, Verdict
-from rules.persistence import Mark, Rule, Tracker
+from rules.persistence import MOST_REACH, Mark, Rule, Tracker
 from rules.reasons import THROTTLED
 from rules.timeline import Run, cut, stretches
 
@@ -62,12 +62,13 @@ class Watched:
 
     @property
     def idle(self) -> bool:
-        """Nothing can happen to it before its next change."""
-        return self.mark is not Mark.BAD and (self.tracker is None or self.tracker.quiet)
+        """Nothing can happen to it before its next change: it need not catch up."""
+        return self.mark is not Mark.BAD if self.tracker is None else self.tracker.quiet(self.mark)
 
     def replay(self, runs: Iterable[Run], through: int) -> None:
         """Take the recorded runs through second `through`, before any second is fed."""
-        parts = _relevant(self.rule, runs, through, unavailable_mark)
+        onset = self.tracker.onset if self.tracker else None
+        parts = _relevant(self.rule, onset, runs, through, unavailable_mark)
         if not parts:
             return
         self.since = parts[0].start
@@ -82,17 +83,21 @@ class Watched:
 
 def replay(tracker: Tracker, runs: Iterable[Run], through: int, mark: Callable[[Cell], Mark]) -> None:
     """Give a tracker the recorded runs through second `through`, before any second is fed to it."""
-    for second, n, cell in stretches(_relevant(tracker.rule, runs, through, mark)):
+    for second, n, cell in stretches(_relevant(tracker.rule, tracker.onset, runs, through, mark)):
         tracker.replay(second, n, mark(cell), cell.reason)
 
 
-def _relevant(rule: Rule, runs: Iterable[Run], through: int, mark: Callable[[Cell], Mark]) -> list[Run]:
+def _relevant(
+    rule: Rule, onset: int | None, runs: Iterable[Run], through: int, mark: Callable[[Cell], Mark]
+) -> list[Run]:
     """The part of the runs that a tracker needs: without a hole, and no longer than its reach.
 
-    Empty when they end before `through`: what is known is then older than a hole.
+    A spell that persists is taken from its onset, for the counts of its reasons, but no further back than a day. Empty
+    when they end before `through`: what is known is then older than a hole.
     """
     end = through + 1
-    parts = list(cut(runs, end - rule.reach, end))
+    since = end - rule.reach if onset is None else max(min(end - rule.reach, onset), end - MOST_REACH)
+    parts = list(cut(runs, since, end))
     if not parts or parts[-1].end != end:
         return []
     whole = len(parts) - 1

@@ -254,6 +254,31 @@ def test_healthy_endpoints_keep_no_tracker_and_are_not_looked_at() -> None:
     assert service.conditions._active == set()
 
 
+def test_endpoints_in_a_long_outage_are_not_looked_at_until_something_can_happen() -> None:
+    service = Service(every(1000))
+    service.run((all_of(DOWN), 60))
+    assert service.conditions._active == set()
+    service.run((all_of(DOWN), 40), (all_of(NO_CALL), 3))
+    assert service.conditions._active == set()
+    service.run((all_of(FINE), 1))
+    assert service.conditions._active == {ACCOUNT, SEND, INJECTION}
+    service.run((all_of(FINE), 119))
+    assert service.conditions._active == set()
+    assert service.conditions.snapshot()["spells"]["unavailable:api/send"] == [None, at(219)]
+
+
+def test_an_endpoint_that_stays_down_when_its_channel_recovers_is_partial_from_then_on() -> None:
+    service = Service(every(1000, ACCOUNT, SEND))
+    events = service.run(({ACCOUNT: DOWN, SEND: DOWN}, 100), ({ACCOUNT: FINE, SEND: DOWN}, 300))
+    assert brief(events) == [
+        ("raised", Condition.UNAVAILABLE, "", 59),
+        ("cleared", Condition.UNAVAILABLE, "", 219),
+        ("raised", Condition.PARTIAL, "api/send", 220),
+    ]
+    assert isinstance(events[-1], ConditionRaised)
+    assert (events[-1].onset, events[-1].reasons) == (SECOND, {"http_status_503": 221})
+
+
 def test_what_is_no_longer_watched_is_cleared_after_a_reload() -> None:
     service = Service(every(1000))
     service.run(({**all_of(FINE), SEND: DOWN, INJECTION: REFUSED_KEY}, 60))

@@ -111,6 +111,14 @@ def test_seconds_bad_before_a_recovery_do_not_make_persistence_begin_again() -> 
     assert run(rule, [(B, 60), (G, 40)]) == [began(59, 0, 60, 60), Recovered(SECOND + 64)]
 
 
+def test_a_window_that_is_bad_by_what_has_recovered_is_no_new_spell() -> None:
+    # The window's share holds again at the end (9 of 18), only because good seconds before the outage have left it; since
+    # the recovery one second of three was bad.
+    rule = Rule(for_=20, share=Fraction(1, 2), recovered_after=3)
+    found = run(rule, [(G, 1), (U, 5), (G, 6), (B, 8), (G, 6), (B, 1), (G, 2), (U, 5)])
+    assert found == [began(19, 12, 15, 8), Recovered(SECOND + 22)]
+
+
 def test_neutral_seconds_neither_are_measured_nor_make_a_gap() -> None:
     assert run(RULE, [(B, 1), (N, 19)] * 3) == [began(59, 0, 3, 3)]
     assert run(RULE, [(B, 20), (U, 3), (N, 30), (U, 3), (B, 60)]) == [began(115, 56, 60, 60)]  # six unmeasured: a gap
