@@ -1,8 +1,9 @@
 """The HTTP server: uvicorn on a socket that is already listening, guarded against clients that are slow on purpose.
 
-uvicorn bounds neither how long a request may take to come, nor how large its head may be, nor how long an answer may
-lie unread; `Guarded` does. Answers wait in memory, so the number of connections is bounded too: when it is reached, a
-new connection takes the place of the one that has been idle the longest.
+uvicorn bounds neither how long a request may take to come, nor how large its head may be, nor how many more may be
+sent behind it, nor how long an answer may lie unread; `Guarded` does. Answers wait in memory, so the number of
+connections is bounded too: when it is reached, a new connection takes the place of the one that has been idle the
+longest.
 """
 
 import asyncio
@@ -15,13 +16,15 @@ from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-#: A request must have come wholly within this many seconds, and an answer must have been read.
+#: A request must have come wholly within this many seconds.
 REQUEST_WITHIN = 10.0
-ANSWER_WITHIN = 30.0
+#: Something of an answer must be read within this many seconds (twice that at worst).
+ANSWER_WITHIN = 15.0
 #: Bytes of a request's line and headers.
 LARGEST_HEAD = 32 * 1024
-#: Connections at a time.
+#: Connections at a time, and requests that one of them may have waiting behind the one that is being answered.
 MOST = 128
+WAITING = 32
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -35,20 +38,23 @@ class Guarded(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._coming: asyncio.TimerHandle | None = None
-        self._unread: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._unread = 0  # bytes of answers that nobody had read when we last looked
         self._in_head = False
+        self._completed = False  # a request has come to its end within the bytes at hand
         self._head = 0  # bytes of the head that have come so far
         self._since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._coming = self.loop.call_later(REQUEST_WITHIN, self._give_up)
+        self._looking = self.loop.call_later(ANSWER_WITHIN, self._look)
         if len(self.connections) > MOST:
             idle = [c for c in self.connections if isinstance(c, Guarded) and c._is_idle()]  # noqa: SLF001 - its own class
             min(idle, key=lambda c: c._since, default=self)._give_up()  # noqa: SLF001 - its own class
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._coming, self._unread):
+        for timer in (self._coming, self._looking):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -58,8 +64,9 @@ class Guarded(HttpToolsProtocol):
             return
         if self._coming is None:
             self._coming = self.loop.call_later(REQUEST_WITHIN, self._give_up)
+        self._completed = False
         super().data_received(data)
-        if self._in_head:
+        if self._in_head and not self._completed:  # else these bytes were mostly those of requests before it
             self._head += len(data)
             if self._head > LARGEST_HEAD and not self.transport.is_closing():
                 self.transport.write(_TOO_LARGE)
@@ -70,37 +77,46 @@ class Guarded(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """Raises _Crowded, which the parser hands on as an error of the request: answered with 400, then closed."""
         self._in_head = False
+        if len(self.pipeline) >= WAITING:
+            raise _Crowded
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         if self._coming is not None:
             self._coming.cancel()
             self._coming = None
+        self._completed = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self._since = self.loop.time()
         super().on_response_complete()
 
-    def pause_writing(self) -> None:
-        if self._unread is None:
-            self._unread = self.loop.call_later(ANSWER_WITHIN, self._give_up)
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
-        super().resume_writing()
-
     def _is_idle(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
+    def _look(self) -> None:
+        """Give up on a client that has read nothing of what waits for it since we last looked."""
+        unread = self.transport.get_write_buffer_size()
+        if 0 < self._unread <= unread:
+            self._give_up()
+            return
+        self._unread = unread
+        self._looking = self.loop.call_later(ANSWER_WITHIN, self._look)
+
     def _give_up(self) -> None:
         """Close at once: whatever waits to be sent to this client is thrown away."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.disconnected = True  # uvloop takes no more bytes from now on; uvicorn learns of the end a step later
         self.transport.abort()
+
+
+class _Crowded(Exception):  # noqa: N818 - said to the parser, and by it to nobody
+    """A client has sent more requests than it may have waiting."""
 
 
 class WebServer(Server):

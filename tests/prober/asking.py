@@ -43,6 +43,11 @@ class Desk:
         self.view.configured(settings, self.board, 0, {"bird": ("critical",)})
         self.app = app(self.view, self.reloads, call_once or _nothing)
 
+    def show(self, view: View) -> None:
+        """Show another view than its own."""
+        self.view = view
+        self.app = app(view, self.reloads, _nothing)
+
     def _send(self, message: Message) -> None:
         self.sent.append(message)
         self._sending.put_nowait(message)

@@ -1,36 +1,296 @@
 """The serving process as a whole: a real process, a real link, a real socket."""
 
+import json
+import queue
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
-from serving import called, second, served, totals
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from serving import KEYS, RAW, Measure, Served, called, second, served, totals
 
+from prober.board import Board
+from prober.link import Message
+from prober.serve import act_of
+from rules.acts import Act, ActKind
 from rules.model import HTTP_PHASES
+
+ACT: dict[str, Any] = {
+    "incident": "bird-20261122T120000Z",
+    "episode": 1,
+    "kind": "page",
+    "step": "open",
+    "receivers": ["on_call.webhook-1"],
+    "created": 1_795_341_600,
+    "after": "",
+    "facts": {"service": "bird", "title": "Bird Email", "condition": "unavailable"},
+}
+ID = "bird-20261122T120000Z/1/page/on_call.webhook-1/open"
+
+
+class Pager:
+    """A webhook's receiver: what came, and how it answers."""
+
+    def __init__(self) -> None:
+        self.came: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.go = threading.Event()
+        self.go.set()
+        self.url = ""
+
+
+@contextmanager
+def pager() -> Iterator[Pager]:
+    found = Pager()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.came.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            found.go.wait(30)
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_port}/page"
+    try:
+        yield found
+    finally:
+        found.go.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def begun(serving: Served, base: Path, **changes: Any) -> Measure:
+    """Set up and ready."""
+    serving.measure.setup(base, RAW | changes)
+    serving.measure.expect("ready")
+    return serving.measure
+
+
+def ended(serving: Served) -> str:
+    """It has ended as it should; what it logged."""
+    status, logged = serving.end()
+    assert status == 0, logged
+    assert "Traceback" not in logged
+    return logged
 
 
 def test_it_serves_what_the_measuring_process_tells_it_and_ends_when_the_link_closes(tmp_path: Path) -> None:
     with served() as serving:
-        serving.measure.setup(tmp_path)
-        serving.measure.expect("ready")
+        measure = begun(serving, tmp_path)
         assert serving.client.get("/-/ready").status_code == 503
-        called(serving.measure.board, 0, [0.001] * len(HTTP_PHASES))
-        serving.measure.send(second(1_795_341_600), totals())
+        called(measure.board, 0, [0.001] * len(HTTP_PHASES))
+        incident = {"id": "bird-1", "service": "bird", "severity": "critical", "phase": "open", "onset": 1}
+        measure.send(second(1_795_341_600), {"type": "incidents", "open": [incident]}, totals())
         assert serving.wait_for("/-/ready", 200).text == "Ready.\n"
-        metrics = serving.client.get("/metrics").text
-        assert 'probe_success{service="bird",channel="api",endpoint="account"} 1.0' in metrics
-        serving.measure.link.close()
-        status, logged = serving.end()
-        assert status == 0, logged
-        assert "the link has closed" in logged
+        answer = serving.client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+        assert answer.headers["content-encoding"] == "gzip"
+        found = {f.name: f for f in parse_openmetrics(answer.text)}  # type: ignore[no-untyped-call]  # theirs is untyped
+        assert [s.labels["endpoint"] for s in found["probe_success"].samples] == ["account"]
+        processes = {s.labels["process"] for s in found["prober_process_resident_memory_bytes"].samples}
+        assert processes == {"measure", "serve"}
+        opened = {s.labels["severity"]: s.value for s in found["prober_incident_open"].samples}
+        assert opened["critical"] == 1
+        assert "bird-1" in serving.client.get("/").text
+        measure.link.close()
+        assert "the link has closed" in ended(serving)
 
 
 def test_it_ends_on_sigterm_and_leaves_sigint_to_the_measuring_process(tmp_path: Path) -> None:
     with served() as serving:
-        serving.measure.setup(tmp_path)
-        serving.measure.expect("ready")
+        begun(serving, tmp_path)
         serving.process.send_signal(signal.SIGINT)
         assert serving.client.get("/-/healthy").status_code == 200
         serving.process.send_signal(signal.SIGTERM)
+        assert "told to" in ended(serving)
+
+
+@pytest.mark.parametrize("how", ["link", "sigterm"])
+def test_it_ends_before_it_was_set_up_too(how: str) -> None:
+    with served() as serving:
+        if how == "link":
+            serving.measure.link.close()
+        else:
+            serving.measure.send({"type": "second"})  # so that it is known to be up when it logs that this is not right
+            line = serving.process.stderr.readline() if serving.process.stderr else ""
+            assert "second" in line
+            serving.process.send_signal(signal.SIGTERM)
         status, logged = serving.end()
         assert status == 0, logged
-        assert "told to" in logged
+
+
+def test_acts_go_out_once_and_every_attempt_is_told(tmp_path: Path) -> None:
+    with pager() as phone, served() as serving:
+        measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
+        act: Message = {"type": "act", "act": ACT}
+        measure.send(act, act)
+        started = measure.expect("started")
+        assert (started["act"], started["receiver"]) == (ID, "on_call.webhook-1")
+        attempt = measure.expect("attempt")
+        assert attempt == attempt | {"act": ID, "receiver": "on_call.webhook-1", "outcome": "accepted", "final": True}
+        assert attempt["at"] >= started["at"] > 1_700_000_000 * 10**9
+        assert phone.came.get(timeout=10)["key"] == ID
+        measure.send(act)
+        assert measure.expect("attempt") == attempt, "a third copy is answered"
+        assert phone.came.empty(), "and not carried out"
+
+
+def test_a_delivery_under_way_is_finished_and_told_when_the_measuring_process_says_no_more(tmp_path: Path) -> None:
+    with pager() as phone, served() as serving:
+        measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
+        phone.go.clear()
+        measure.send({"type": "act", "act": ACT})
+        phone.came.get(timeout=10)
+        measure.link.shutdown(1)  # SHUT_WR: we say no more, and still listen
+        phone.go.set()
+        assert measure.expect("attempt")["outcome"] == "accepted"
+        ended(serving)
+
+
+def test_an_act_that_is_withdrawn_does_not_go_out(tmp_path: Path) -> None:
+    with pager() as phone, served() as serving:
+        measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
+        other = ACT | {"step": "other"}
+        measure.send({"type": "withdraw", "act": ID}, {"type": "act", "act": ACT}, {"type": "act", "act": other})
+        assert measure.expect("attempt")["act"].endswith("/other")
+        assert phone.came.qsize() == 1
+
+
+def test_what_was_tried_before_a_restart_is_known(tmp_path: Path) -> None:
+    with pager() as phone, served() as serving:
+        receivers = [{"webhook": {"url": "http://127.0.0.1:1/refused"}}, {"webhook": {"url": phone.url}}]
+        measure = begun(serving, tmp_path, on_call=receivers)
+        act = ACT | {"receivers": ["on_call.webhook-1", "on_call.webhook-2"]}
+        earlier = [{"receiver": "on_call.webhook-1", "outcome": "permanent", "at": 1}]
+        measure.send({"type": "act", "act": act, "earlier": earlier})
+        assert measure.expect("attempt")["receiver"] == "on_call.webhook-2"
+
+
+def test_a_message_that_is_not_right_stops_no_other(tmp_path: Path) -> None:
+    with pager() as phone, served() as serving:
+        measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
+        measure.send(
+            {"type": "act", "act": {"incident": "x"}},
+            {"type": "act", "act": ACT | {"kind": "dance"}},
+            {"type": "second", "service": "bird", "second": 1, "cells": {"": ["sideways", "", 0, {}]}},
+            {"type": "totals", "lag": 5},
+            {"type": "from a later version"},
+            {"type": "act", "act": ACT},
+        )
+        assert measure.expect("attempt")["act"] == ID
+        measure.link.close()
+        status, logged = serving.end()
+        assert status == 0
+        assert logged.count("is not right") == 4
+
+
+def test_a_reload_goes_to_the_measuring_process_and_back(tmp_path: Path) -> None:
+    with served() as serving:
+        measure = begun(serving, tmp_path)
+        answers: queue.Queue[httpx.Response] = queue.Queue()
+
+        def ask() -> None:
+            with httpx.Client(trust_env=False, timeout=20) as client:
+                answers.put(client.post(f"http://127.0.0.1:{serving.port}/-/reload"))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        reload = measure.expect("reload")
+        new, old = Board.create(KEYS[:1]), measure.board
+        measure.board = new
+        services = {"new": RAW["services"]["bird"]}
+        measure.setup(tmp_path, RAW | {"services": services})
+        measure.send({"type": "reloaded", "id": reload["id"], "ok": True, "errors": []})
+        asking.join()
+        assert answers.get().status_code == 200
+        old.close()
+        assert "new" in serving.client.get("/-/ready").text, "the new configuration is in force"
+        measure.send(
+            {"type": "reloaded", "id": "sighup", "ok": False, "errors": ["x"]}, second(1, service="new"), totals()
+        )
+        serving.wait_for("/-/ready", 200)
+        assert "prober_config_last_reload_successful 0.0" in serving.client.get("/metrics").text
+
+
+def test_a_configuration_that_is_no_good_here_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    with served() as serving:
+        measure = begun(serving, tmp_path)
+        measure.setup(tmp_path, {"services": 5})
+        measure.send(second(1), totals())
+        serving.wait_for("/-/ready", 200)
+        assert "Bird Email" in serving.client.get("/").text
+        measure.link.close()
+        assert "the new configuration cannot be used here" in ended(serving)
+
+
+def test_a_first_configuration_that_is_no_good_ends_it(tmp_path: Path) -> None:
+    with served() as serving:
+        serving.measure.setup(tmp_path, {"services": 5})
+        status, logged = serving.end()
+        assert status == 1
+        assert "cannot use the configuration" in logged
+        assert "Traceback" not in logged
+
+
+def test_a_link_that_carries_what_is_no_message_ends_it_for_a_new_one(tmp_path: Path) -> None:
+    with served() as serving:
+        begun(serving, tmp_path)
+        serving.measure.link.sendall(b"not json\n")
+        status, logged = serving.end()
+        assert status == 1
+        assert "no message" in logged
+
+
+def test_no_secret_of_the_configuration_is_shown_or_logged(tmp_path: Path) -> None:
+    with served() as serving:
+        measure = begun(serving, tmp_path)
+        measure.send(second(1), totals(), {"type": "act", "act": {"incident": "s3cr3t-key"}})
+        serving.wait_for("/-/ready", 200)
+        for path in ("/", "/metrics", "/probe?target=account&debug=true", "/probe?target=none"):
+            assert "s3cr3t-key" not in serving.client.get(path).text
+        measure.link.close()
+        assert "s3cr3t-key" not in ended_anyhow(serving)
+
+
+def ended_anyhow(serving: Served) -> str:
+    status, logged = serving.end()
+    assert status == 0, logged
+    return logged
+
+
+def test_an_endpoint_can_be_called_while_somebody_waits(tmp_path: Path) -> None:
+    with pager() as target, served() as serving:
+        endpoint = {"url": target.url, "name": "plain"}
+        channels = {"api": [endpoint, endpoint | {"name": "wanted", "expect": {"status": ["501"]}}]}
+        begun(serving, tmp_path, services={"bird": RAW["services"]["bird"] | {"channels": channels}})
+        answer = serving.client.get("/probe?target=plain")
+        assert answer.status_code == 200
+        assert "probe_success 0.0" in answer.text
+        assert "probe_http_status_code 501.0" in answer.text, "it takes POST alone"
+        assert 'probe_fault_info{fault="other",reason="http_status_501"} 1.0' in answer.text
+        assert "probe_success 1.0" in serving.client.get("/probe?target=wanted").text
+
+
+def test_acts_are_read_as_they_were_written() -> None:
+    act = act_of(ACT)
+    assert act == Act(
+        incident="bird-20261122T120000Z",
+        episode=1,
+        kind=ActKind.PAGE,
+        step="open",
+        receivers=("on_call.webhook-1",),
+        created=1_795_341_600,
+        facts=ACT["facts"],
+    )
+    assert act.id == ID
