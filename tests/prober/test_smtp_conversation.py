@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from prober.probes import smtp_session
 from prober.probes.conversation import Conversation, Step
 from prober.probes.message import messages
 from prober.probes.smtp import SmtpConversation, SmtpPlan
@@ -548,7 +547,7 @@ def test_less_depth_needs_neither_mail_nor_password() -> None:
 def test_without_helo_we_say_who_we_are(
     monkeypatch: pytest.MonkeyPatch, host: str, settings: dict[str, Any], name: bytes
 ) -> None:
-    monkeypatch.setattr(smtp_session.socket, "gethostname", lambda: host)
+    monkeypatch.setattr("socket.gethostname", lambda: host)
     assert plan_of(helo=None, **settings).ehlo == b"EHLO %b\r\n" % name
 
 
