@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
-from hypothesis import given, note, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from incident_story import BIRD, NS, PLAN, T0, pack_with
@@ -101,7 +101,7 @@ events: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(plans, st.lists(events, max_size=30))
 def test_any_event_in_any_phase_is_handled_the_same_each_time_and_after_any_restart(
     plan: Plan, told: list[Event]
@@ -142,7 +142,9 @@ class Incidents(RuleBasedStateMachine):
         self.adopted: set[str] = set()
         self.pages_resolved: set[str] = set()
 
-    @initialize(plan=plans)
+    @initialize(
+        plan=plans | plans.map(lambda p: replace(p, mode=Mode.ACT, tickets=("mail", "desk"), hotline=("call",)))
+    )
     def begin(self, plan: Plan) -> None:
         self.state = ServiceState(replace(plan, pack=MAPS_MORE if plan.pack is AT_ONCE else plan.pack))
 
@@ -203,8 +205,20 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(condition=conditions, scope=scopes)
     def raised(self, condition: Condition, scope: str) -> None:
-        scope = "" if condition is Condition.UNAVAILABLE else scope
+        self.raised_once(condition, "" if condition is Condition.UNAVAILABLE else scope)
+
+    def raised_once(self, condition: Condition, scope: str = "") -> None:
         self.tell(ConditionRaised(condition, self.now, self.now - 60, scope, 60, 60, {"http_status_503": 60}))
+
+    @rule()
+    def goes_down(self) -> None:
+        self.raised_once(Condition.UNAVAILABLE)
+
+    @rule()
+    @precondition(lambda self: self.state.holds(Condition.UNAVAILABLE, ""))
+    def comes_back(self) -> None:
+        self.now += 120
+        self.tell(ConditionCleared(Condition.UNAVAILABLE, self.now))
 
     @rule(data=st.data())
     @precondition(lambda self: self.state.held)
@@ -274,7 +288,9 @@ class Incidents(RuleBasedStateMachine):
                 assert o.act.id in self.pages_resolved
 
 
-Incidents.TestCase.settings = settings(deadline=None, max_examples=60, stateful_step_count=40)
+Incidents.TestCase.settings = settings(
+    deadline=None, max_examples=60, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
+)
 TestIncidents = Incidents.TestCase
 
 
