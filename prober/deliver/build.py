@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prober.deliver import Delivered, Delivery, texts
+from prober.deliver import Delivered, Delivery, post, texts
 from prober.deliver.email import Email
 from prober.deliver.names import all_receivers, receiver_names
 from prober.deliver.pagerduty import Pagerduty
@@ -25,6 +25,7 @@ def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delive
     guard = guard or Guard()
     services = {name: peers(service) for name, service in settings.services.items()}
     texts.warm()
+    post.warm()
     redactor = Redactor.of(settings)
     deliveries: dict[str, Delivery] = {}
     for name, receiver in all_receivers(settings):

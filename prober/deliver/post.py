@@ -9,9 +9,11 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,13 @@ ANSWER = 65_536
 #: Seconds that are waited for the rest of an answer once its status is known.
 _REST = 2.0
 _TRY_AGAIN = frozenset({408, 429})
+
+
+def warm() -> None:
+    """Load now what httpx would load at the first request, which is a page that must not wait for it."""
+    for module in ("httpcore", "anyio._backends._asyncio"):
+        with suppress(ImportError):  # the second is anyio's own matter; without it the first page is late, no more
+            import_module(module)
 
 
 @dataclass(frozen=True, slots=True)

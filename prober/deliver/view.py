@@ -208,7 +208,7 @@ def _block(value: Any) -> str:
 def _channels(facts: Mapping[str, Any]) -> list[str]:
     """The channels concerned, in words: those with unavailable seconds, as far as the facts say, else the samples'."""
     windows = _mapping(_mapping(facts.get("rule")).get("channels"))
-    named = [name for name, window in windows.items() if _mapping(window).get("bad")]
+    named: list[Any] = [name for name, window in windows.items() if _mapping(window).get("bad")]
     named = named or [_mapping(s).get("channel") for s in _list(facts.get("samples"))]
     scope = facts.get("scope")
     if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
