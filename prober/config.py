@@ -60,7 +60,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
     data = expand(document.root, os.environ if environ is None else environ, flaws)
     judge = _Judge(data, base, document)
     judge.take(flaws)
-    raw = copy.deepcopy(judge.data)
+    raw = _compact(judge.data)
     settings = judge.settings()
     if settings is not None:
         judge.check(settings)
@@ -71,7 +71,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
 
 def from_raw(raw: Mapping[str, Any], base: Path) -> Settings:
     """The settings of a raw configuration that `load` has already found good. Raises ConfigError all the same."""
-    judge = _Judge(copy.deepcopy(dict(raw)), base.absolute(), None)
+    judge = _Judge(_compact(dict(raw)), base.absolute(), None)
     judge.take([])
     settings = judge.settings()
     if judge.flaws or settings is None:
@@ -91,10 +91,11 @@ class _Judge:
 
     def __init__(self, data: dict[str, Any], base: Path, document: Document | None) -> None:
         self.data = data
-        self.flaws: list[Flaw] = []
+        self.flaws: dict[Flaw, None] = {}  # in the order in which they were found, each once
         self._base = base
         self._document = document
         self._cut: set[Loc] = set()  # each cut place and all around it
+        self._left: dict[int, list[int]] = {}  # id of a list -> the places of the items that were not cut out
 
     def take(self, flaws: list[Flaw]) -> None:
         """Take in flaws of the reading, and fill in the secrets' files."""
@@ -146,9 +147,7 @@ class _Judge:
 
     def _add(self, loc: Loc, message: str, line: int = 0) -> None:
         line = line or (self._document.line(loc) if self._document else 0)
-        flaw = Flaw(loc, line, message)
-        if flaw not in self.flaws:
-            self.flaws.append(flaw)
+        self.flaws[Flaw(loc, line, message)] = None
 
     def _fill(self, loc: Loc) -> None:
         """Put an example where a value is missing, so that what is around it can be judged; nothing is said of it."""
@@ -172,6 +171,7 @@ class _Judge:
 
     def _prune(self, loc: Loc) -> None:
         """Cut out what is at `loc`; everything, (), is left."""
+        self._left.clear()
         self._cut.update(loc[:length] for length in range(1, len(loc) + 1))
         if loc and isinstance(loc[-1], str):
             self._cut.add(
@@ -189,7 +189,9 @@ class _Judge:
         here: Any = self.data
         for part in loc:
             if isinstance(here, list) and isinstance(part, int):
-                part = [index for index, item in enumerate(here) if item is not _GONE][part]  # noqa: PLW2901 - the same place
+                if id(here) not in self._left:
+                    self._left[id(here)] = [index for index, item in enumerate(here) if item is not _GONE]
+                part = self._left[id(here)][part]  # noqa: PLW2901 - the same place
                 here = here[part]
             elif isinstance(here, dict):
                 here = here.get(str(part))

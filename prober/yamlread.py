@@ -132,7 +132,7 @@ def parse(data: bytes) -> Document:
     except yaml.MarkedYAMLError as error:
         raise _syntax(error, text) from None
     except yaml.YAMLError as error:
-        raise ReadError(f"is not YAML: {error}") from None
+        raise ReadError(f"is not YAML: {str(error).splitlines()[0]}") from None
     if root is None:
         raise ReadError("is empty; write a configuration into it")
     if not isinstance(root.value, Mapping):

@@ -1,12 +1,17 @@
 """A configuration file becomes settings, or an error for everything that is wrong with it."""
 
+import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prober import config, yamlread
 from prober.checks import receiver_names
@@ -84,6 +89,56 @@ def test_the_example_fails_without_its_variables_and_names_each_with_its_line() 
         "25: services.bird.channels.api[0].headers.Authorization: the environment has no variable BIRD_API_KEY",
         "32: services.bird.channels.smtp[0].login.password: the environment has no variable BIRD_API_KEY",
     ]
+
+
+# whatever else a file holds
+
+
+_JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["1s", "${X}", "a@b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+@settings(deadline=None, max_examples=150)
+def test_a_file_loads_or_gives_a_configuration_error_wherever_it_holds_junk(data: st.DataObject) -> None:
+    tree = yaml.safe_load(EXAMPLE.read_text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        here = tree
+        while isinstance(here, (dict, list)) and here:
+            key = data.draw(st.sampled_from(list(here) if isinstance(here, dict) else range(len(here))))
+            if not isinstance(here[key], (dict, list)) or data.draw(st.booleans()):
+                here[key] = data.draw(_JUNK)
+                break
+            here = here[key]
+    with contextlib.suppress(ConfigError):
+        assert isinstance(from_raw(tree, HERE), Settings)
+
+
+@given(place=st.floats(0, 1), what=st.binary(min_size=1, max_size=6), cut=st.integers(0, 40))
+@settings(deadline=None, max_examples=150)
+def test_a_file_loads_or_gives_a_configuration_error_whatever_bytes_it_holds(
+    place: float, what: bytes, cut: int
+) -> None:
+    text = EXAMPLE.read_bytes()
+    at = int(place * len(text))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prober.yaml"
+        path.write_bytes(text[:at] + what + text[at + cut :])
+        said = ""
+        try:
+            load(path, VARIABLES)
+        except ConfigError as error:
+            said = str(error)
+        assert all(line.startswith(f"{path}:") for line in said.splitlines())
+        assert not any(secret in said for secret in VARIABLES.values())
 
 
 # errors
@@ -341,7 +396,7 @@ def test_a_nul_in_a_path_is_an_error_like_any_other(write: Write) -> None:
         "bird-email-enterprise", '"./a\\0b"'
     )
     assert [re.sub(r": (?:the file|contract pack) .*", "", error) for error in errors_of(write(text))] == [
-        "3: services.bird.contract: embedded null byte",
+        "3: services.bird.contract",
         "8: services.bird.channels.api[0].ca",
         "9: services.bird.channels.api[0].client_cert.cert",
         "9: services.bird.channels.api[0].client_cert.password_file",
