@@ -84,7 +84,8 @@ def next_episode(d: Draft, e: ConditionRaised) -> None:
         or (m.kind is ActKind.PAGE and not m.resolved)
         or m.kind is ActKind.TICKET
     )
-    d.change(episode=episode, seen=(), cause=e, wait=None, made=open_ends)
+    goes_on = tuple(h.matter for h in d.state.agreed() if h.matter != e.matter)
+    d.change(episode=episode, seen=goes_on, cause=e, wait=None, made=open_ends)
     d.record(RecordKind.EPISODE, episode=episode, condition=e.condition.value, onset=e.onset, second=e.second)
     _highest(d, e)
 

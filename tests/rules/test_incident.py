@@ -506,6 +506,10 @@ class TestAPackThatMapsMore:
         assert s.state.phase is Phase.OPEN
         assert s.raised(400) == ["2/page/pager/open", "2/note/mail/unavailable-again"]
         assert s.detail(RecordKind.EPISODE)["episode"] == 2
+        s.cleared(700)
+        assert s.state.phase is Phase.OPEN  # partial has held all the time
+        s.cleared(800, Condition.PARTIAL, "api/a")
+        assert s.state.phase is Phase.RECOVERED
 
     def test_the_incident_keeps_its_highest_severity(self) -> None:
         s = Story(pack=self.PACK)
