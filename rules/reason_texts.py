@@ -171,6 +171,9 @@ starttls_not_offered
 auth_mechanism
     The server offers no login mechanism that we speak (PLAIN, LOGIN, CRAM-MD5).
     Check port and `tls`: many servers offer AUTH under TLS alone.
+extension_missing
+    The message needs an SMTP extension (SMTPUTF8) that the server does not offer.
+    Use addresses in ASCII for the probe's mail.
 dropped_idle
     The server closed a kept connection that had idled for a minute or more.
     Normal for SMTP servers; use `connection: fresh` for evidence.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from prober.deliver import Delivered, Delivery, post, texts
 from prober.deliver.email import Email
-from prober.deliver.names import all_receivers, receiver_names
+from prober.deliver.names import all_receivers
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
 from prober.deliver.webhook import Webhook
@@ -14,7 +14,7 @@ from prober.redact import Redactor
 from prober.settings import Settings
 from rules.acts import Act
 
-__all__ = ["build", "learn", "receiver_names"]
+__all__ = ["build", "learn"]
 
 
 def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delivery]:

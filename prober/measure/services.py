@@ -7,7 +7,7 @@ from typing import Any
 
 import rules
 from prober import packs
-from prober.deliver.build import receiver_names
+from prober.deliver.names import receiver_names
 from prober.measure.clock import NS
 from prober.measure.evidence import Evidence
 from prober.measure.measure import Measure

@@ -92,6 +92,8 @@ def by_reply(observation: Observation, history: History, vendor: Vendor) -> Find
     """What the reply says that stopped the dialogue."""
     code, stage = observation.code, observation.stage
     reason = smtp_reply(code)
+    if observation.unmet != "reply":  # what our message needs and the server does not offer: no reply is at fault
+        return other("extension_missing")
     if not _is_failure(code):  # a 250 to DATA, a 354 to MAIL, no code at all: not the protocol
         return transport.untrusted_bytes(observation, reason)
     if vendor.throttles(observation.text):  # text outranks every code: "454 Throttling failure"

@@ -305,3 +305,8 @@ def test_whatever_else_follows_the_dot_leaves_the_message_unconfirmed(observatio
 def test_a_stage_of_another_protocol_is_our_own_defect() -> None:
     for trouble in (Trouble.TIMEOUT, Trouble.CLOSED, Trouble.REDIRECT_LOOP):
         assert classify(broken(Stage.BODY, trouble)) == Finding(Fault.OWN, "engine_error")
+
+
+def test_an_address_that_needs_an_extension_the_server_lacks_is_nobodys_outage() -> None:
+    observation = Observation(kind=Kind.SMTP, stage=Stage.MAIL, unmet="smtputf8", verified=True)
+    assert classify(observation) == Finding(Fault.OTHER, "extension_missing")
