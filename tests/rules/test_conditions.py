@@ -279,6 +279,13 @@ def test_an_endpoint_that_stays_down_when_its_channel_recovers_is_partial_from_t
     assert (events[-1].onset, events[-1].reasons) == (SECOND, {"http_status_503": 221})
 
 
+def test_an_endpoint_recovers_in_time_although_its_last_seconds_were_not_good() -> None:
+    service = Service(every(1000))
+    denied = {**all_of(FINE), SEND: REFUSED_KEY}
+    events = service.run(({**all_of(FINE), SEND: DOWN}, 60), (all_of(FINE), 1), (denied, 200))
+    assert brief(events)[1:] == [("cleared", Condition.PARTIAL, "api/send", 179)]
+
+
 def test_what_is_no_longer_watched_is_cleared_after_a_reload() -> None:
     service = Service(every(1000))
     service.run(({**all_of(FINE), SEND: DOWN, INJECTION: REFUSED_KEY}, 60))

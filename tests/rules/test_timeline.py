@@ -130,6 +130,14 @@ def test_only_an_open_run_that_holds_the_second_can_be_resumed() -> None:
         RunBuilder.resume(1, Run(SECOND, None, ((OK, 1),)), SECOND - 1)
 
 
+def test_resumed_at_an_earlier_second_it_knows_nothing_of_later_ones() -> None:
+    builder = RunBuilder.resume(5, Run(SECOND, None, ((OK, 2), (DOWN, 1), (NONE, 2))), SECOND + 1)
+    assert builder.open == Run(SECOND, None, ((OK, 1),))
+    for i in range(2, 10):
+        assert builder.feed(SECOND + i, OK) is None
+    assert builder.open == Run(SECOND, None, ((OK, 1),))
+
+
 @pytest.mark.parametrize(
     ("every_ms", "seconds"),
     [
