@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from prober.deliver import texts
 from prober.deliver.build import build
-from prober.deliver.names import receiver_names
 from prober.deliver.harmless import harmless, told
 from prober.deliver.message import compose, message_id, stuffed
+from prober.deliver.names import receiver_names
 from prober.deliver.view import View, instant, span
 from prober.redact import Redactor
 from prober.settings import EmailReceiver, Settings
