@@ -5,10 +5,11 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from prober import vendors
 from prober.probes.call import Probe
+from prober.probes.conversation import Conversation
 from prober.probes.http import Expectation, HttpPlan
 from prober.probes.httpx_engine import HttpxEngine
 from prober.probes.reactor import Reactor
@@ -21,6 +22,8 @@ from prober.settings import ApiEndpoint, Control, SmtpEndpoint
 from rules.model import Kind
 
 _PORTS = {"http": 80, "https": 443}
+#: In a request target beside letters, digits and -._; % stands for what is encoded already.
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Address:
         port = parts.port or _PORTS[parts.scheme]
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
         given = None
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -52,6 +55,11 @@ class Address:
 
 def _literal(host: str | None) -> bool:
     return host is None or ":" in host or host.isascii()
+
+
+def _name(host: str) -> str:
+    """As SNI and certificates have it: without the dot that ends a name that is fully qualified (RFC 6066, 3)."""
+    return host.removesuffix(".")
 
 
 @dataclass
@@ -95,7 +103,7 @@ class Engines:
             context=context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify, alpn=("http/1.1",))
             if secure
             else None,
-            server_name=endpoint.sni or address.host,
+            server_name=_name(endpoint.sni or address.host),
             resolve=endpoint.resolve,
             reuse=endpoint.connection == "reuse",
         )
@@ -111,7 +119,7 @@ class Engines:
             endpoint.port,
             tls=endpoint.tls,
             context=context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify) if secure else None,
-            server_name=endpoint.sni or endpoint.host,
+            server_name=_name(endpoint.sni or endpoint.host),
             resolve=endpoint.resolve,
             reuse=plan.reuse,
         )
@@ -127,8 +135,8 @@ class Engines:
             ApiEndpoint(name=control.name, url=url, expect=control.expect, ca=control.ca, resolve=control.resolve)
         )
 
-    def _wire(self, target: Target, converse: Callable[..., object]) -> WireProbe:
-        return WireProbe(target, converse, self.loop, self.reactor, self.resolver)  # type: ignore[arg-type]  # a factory of conversations
+    def _wire(self, target: Target, converse: Callable[..., Conversation]) -> WireProbe:
+        return WireProbe(target, converse, self.loop, self.reactor, self.resolver)
 
     def like(self, redact: Callable[[str], str]) -> "Engines":
         """The same engines for a new configuration with other secrets."""

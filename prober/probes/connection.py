@@ -9,14 +9,28 @@ import termios
 from functools import lru_cache
 from typing import Any
 
-_READ = 65_536
+#: Bytes that are read at once.
+READ = 65_536
 _SIOCOUTQ = termios.TIOCOUTQ  # bytes written and not yet acknowledged, on Linux TCP sockets
 
 
 class Connection:
     """A connected TCP socket that does not block, with TLS over memory BIOs when `secure` was called."""
 
-    __slots__ = ("_in", "_out", "_pending", "expiry", "messages", "peer", "session", "since", "sock", "tls", "verified")
+    __slots__ = (
+        "_in",
+        "_out",
+        "_pending",
+        "clean",
+        "expiry",
+        "messages",
+        "peer",
+        "session",
+        "since",
+        "sock",
+        "tls",
+        "verified",
+    )
 
     def __init__(self, sock: socket.socket, peer: Any) -> None:
         self.sock = sock
@@ -24,7 +38,8 @@ class Connection:
         self.tls: ssl.SSLObject | None = None
         self._in: ssl.MemoryBIO | None = None
         self._out: ssl.MemoryBIO | None = None
-        self._pending = b""
+        self._pending: bytes | memoryview = b""
+        self.clean = True  # what the peer sent is whole: TLS, where there is any, did not end without a close_notify
         self.verified = False
         self.expiry = 0  # unix seconds, earliest of the chain
         self.messages = 0  # injected over this connection
@@ -46,9 +61,13 @@ class Connection:
         try:
             self.tls.do_handshake()
         except ssl.SSLWantReadError:
-            return False
-        finally:
             self._flush_tls()
+            return False
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):  # our alert may find nobody any more; what we objected to counts
+                self._flush_tls()
+            raise
+        self._flush_tls()
         self.verified = self.tls.context.verify_mode == ssl.CERT_REQUIRED
         self.expiry = _expiry_of(self.tls)
         return True
@@ -62,27 +81,31 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Send, or queue what the socket does not take now. Raises OSError."""
         if self.tls is not None:
-            self.tls.write(data)
+            sent = self.tls.write(data)
+            if sent < len(data):  # OpenSSL takes one record of 16 KiB at a time
+                rest = memoryview(data)
+                while sent < len(data):
+                    sent += self.tls.write(rest[sent:])
             self._flush_tls()
         else:
             self._send(data)
 
     def _send(self, data: bytes) -> None:
         if self._pending:
-            self._pending += data
+            self._pending = bytes(self._pending) + data
             return
         try:
             n = self.sock.send(data)
         except BlockingIOError:
             n = 0
         if n < len(data):
-            self._pending = data[n:]
+            self._pending = memoryview(data)[n:]
 
     def flush(self) -> None:
         """The socket takes bytes again. Raises OSError."""
-        data, self._pending = self._pending, b""
-        if data:
-            self._send(data)
+        with contextlib.suppress(BlockingIOError):
+            while self._pending:
+                self._pending = self._pending[self.sock.send(self._pending) :]
 
     @property
     def unsent(self) -> bool:
@@ -91,14 +114,14 @@ class Connection:
     def receive(self) -> bytes | None:
         """Bytes off the socket, undecrypted; b"" when the peer has closed, None when nothing waits. Raises OSError."""
         try:
-            return self.sock.recv(_READ)
+            return self.sock.recv(READ)
         except BlockingIOError:
             return None
 
     def decrypt(self, data: bytes | None) -> tuple[bytes, bool]:
         """Plain bytes out of `data` (b"": the peer closed; None: what is buffered), and whether TLS has ended.
 
-        Raises ssl.SSLError.
+        `clean` is False when it ended without a close_notify. Raises ssl.SSLError.
         """
         assert self.tls is not None
         if data is not None:
@@ -106,14 +129,26 @@ class Connection:
         plain: list[bytes] = []
         ended = False
         try:
-            while chunk := self.tls.read(_READ):
+            while chunk := self.tls.read(READ):
                 plain.append(chunk)
-            ended = True
+                if not self.buffered:  # spares the healthy call an exception
+                    break
+            else:
+                ended = True
         except ssl.SSLWantReadError:
             pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ssl.SSLZeroReturnError:
             ended = True
-        return b"".join(plain), ended
+        except ssl.SSLEOFError:
+            ended, self.clean = True, False
+        return plain[0] if len(plain) == 1 else b"".join(plain), ended
+
+    @property
+    def buffered(self) -> bool:
+        """Whether TLS holds bytes that were read off the socket and not yet decrypted, or not yet handed out."""
+        assert self.tls is not None
+        assert self._in is not None
+        return bool(self._in.pending or self.tls.pending())
 
     def feed_tls(self, data: bytes) -> None:
         """Bytes of the peer's records; b"" when it has closed."""

@@ -60,6 +60,9 @@ class Conversation(Protocol):
         """Bytes came."""
         ...
 
-    def closed(self, now: int) -> Step:
-        """The peer closed its side: always DONE (complete, or `trouble` CLOSED)."""
+    def closed(self, now: int, *, clean: bool = True) -> Step:
+        """The peer closed its side: always DONE (complete, or `trouble` CLOSED).
+
+        Not `clean`: TLS ended without a close_notify, so that bytes may be missing.
+        """
         ...

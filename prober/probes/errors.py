@@ -10,9 +10,13 @@ _BY_ERRNO: dict[int, Trouble] = {
     errno.ECONNRESET: Trouble.RESET,
     errno.EPIPE: Trouble.RESET,
     errno.ECONNABORTED: Trouble.RESET,
+    errno.ENETRESET: Trouble.RESET,
     errno.ETIMEDOUT: Trouble.TIMEOUT,
     errno.EHOSTUNREACH: Trouble.HOST_UNREACHABLE,
     errno.EHOSTDOWN: Trouble.HOST_UNREACHABLE,
+    errno.ENONET: Trouble.HOST_UNREACHABLE,  # this one and the next two: ICMP of some router (Linux, icmp_err_convert)
+    errno.ENOPROTOOPT: Trouble.HOST_UNREACHABLE,
+    errno.EOPNOTSUPP: Trouble.HOST_UNREACHABLE,
     errno.ENETUNREACH: Trouble.NO_ROUTE,
     errno.ENETDOWN: Trouble.NO_ROUTE,
     errno.EINVAL: Trouble.NO_ROUTE,  # connect(2) with a source the route cannot use
@@ -21,16 +25,17 @@ _BY_ERRNO: dict[int, Trouble] = {
     errno.EACCES: Trouble.NOT_PERMITTED,
     errno.EMFILE: Trouble.NO_DESCRIPTORS,
     errno.ENFILE: Trouble.NO_DESCRIPTORS,
+    errno.ENOSPC: Trouble.NO_DESCRIPTORS,  # epoll_ctl(2): fs.epoll.max_user_watches
     errno.EADDRNOTAVAIL: Trouble.NO_PORTS,
     errno.EADDRINUSE: Trouble.NO_PORTS,
     errno.ENOBUFS: Trouble.NO_MEMORY,
     errno.ENOMEM: Trouble.NO_MEMORY,
 }
 
-#: Troubles of our own machine: of several addresses tried, another one's trouble says more.
-OWN_TROUBLES = frozenset(
-    {Trouble.NO_ROUTE, Trouble.NOT_PERMITTED, Trouble.NO_DESCRIPTORS, Trouble.NO_PORTS, Trouble.NO_MEMORY, Trouble.ENGINE}
-)
+#: A family that this machine has not, or may not use: of several addresses tried, another one's trouble says more.
+FAMILY_TROUBLES = frozenset({Trouble.NO_ROUTE, Trouble.NOT_PERMITTED})
+#: What kept us from trying an address at all: no other address's trouble can stand for it (invariant 5).
+UNTRIED_TROUBLES = frozenset({Trouble.NO_DESCRIPTORS, Trouble.NO_PORTS, Trouble.NO_MEMORY, Trouble.ENGINE})
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _BY_VERIFY_CODE: dict[int, Trouble] = {

@@ -16,7 +16,10 @@ from rules.model import Stage, Trouble
 BODY = 65_536
 #: Bytes that a status line and its headers may take.
 HEAD = 65_536
+#: Bytes of a response that are read. What is longer is judged by what has come: a healthy server may send without end.
+MOST = 1_048_576
 _PROCESSING, _TRANSFER = 3, 4  # indexes of rules.model.HTTP_PHASES
+_PHRASE = 200  # characters of a reason phrase that are kept
 _MISSING = object()
 
 
@@ -85,7 +88,8 @@ def _unmet_json(text: str, wanted: tuple[tuple[str, Any], ...]) -> str | None:
     except (ValueError, RecursionError):
         return wanted[0][0]
     for path, value in wanted:
-        if _at(document, path) != value:
+        found = _at(document, path)
+        if found != value or isinstance(found, bool) is not isinstance(value, bool):  # to Python, 1 is True
             return path
     return None
 
@@ -96,7 +100,7 @@ def _at(document: Any, path: str) -> Any:
     for part in path.split("."):
         if isinstance(here, Mapping):
             here = here.get(part, _MISSING)
-        elif isinstance(here, list) and part.isdigit() and int(part) < len(here):
+        elif isinstance(here, list) and part.isdecimal() and int(part) < len(here):
             here = here[int(part)]
         else:
             return _MISSING
@@ -142,7 +146,7 @@ class HttpPlan:
         if "connection" not in given:
             lines.append("Connection: keep-alive" if reuse else "Connection: close")
         head = "\r\n".join(lines) + "\r\n\r\n"
-        shown = None if secret is None else secret(head).encode() + content
+        shown = None if secret is None else secret(head + (body or "")).encode()
         return cls(head.encode("utf-8") + content, shown, method == "HEAD", expectation, reuse)
 
     def conversation(self, send: Send) -> "HttpConversation":
@@ -155,12 +159,13 @@ class HttpConversation:
     __slots__ = (
         "_chunks",
         "_complete",
-        "_head",
+        "_fed",
         "_headers",
         "_parser",
         "_plan",
         "_send",
         "_size",
+        "_status",
         "body",
         "code",
         "detail",
@@ -183,7 +188,8 @@ class HttpConversation:
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
-        self._head = 0
+        self._status = b""
+        self._fed = 0
         self._complete = False
         self.stage = Stage.HEADERS
         self.trouble: Trouble | None = None
@@ -201,12 +207,17 @@ class HttpConversation:
 
     # what httptools calls
 
+    def on_status(self, status: bytes) -> None:
+        if not self.code:
+            self._status += status
+
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        if not self.code:  # neither trailers (RFC 9110, 6.5.1) nor what follows the response
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         code = self._parser.get_status_code()
-        if code < 200 and code != 101:
+        if (code < 200 and code != 101) or self._complete:
             return
         self.code = code
         self.stage = Stage.BODY
@@ -215,16 +226,19 @@ class HttpConversation:
             self.keep = self._plan.reuse and self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
-        if self._size < BODY:
+        if self._size < BODY and not self._complete:
             self._chunks.append(data)
-        self._size += len(data)
+            self._size += len(data)
 
     def on_message_complete(self) -> None:
-        if self.code:
+        if self._complete:  # a response that nobody asked for follows the one that somebody did
+            self.keep = False
+        elif self.code:
             self._complete = True
             self.keep = self._plan.reuse and self._parser.should_keep_alive()  # known here alone
         else:  # 1xx: the real response follows (RFC 9110, 15.2)
             self._headers.clear()
+            self._status = b""
 
     # what the wire calls
 
@@ -240,30 +254,39 @@ class HttpConversation:
     def feed(self, data: bytes, now: int) -> Step:
         if not self.marks[_PROCESSING]:
             self.marks[_PROCESSING] = now
-        if not self.code:
-            self._head += len(data)
+        self._fed += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade:  # 101: no response to this request can follow
             self._complete = True
         except httptools.HttpParserError as error:
             if not self._complete:  # what follows a whole response does not matter
                 self.detail = str(error)
                 return self._end(Trouble.MALFORMED)
+            self.keep = False
         if self._complete:
             return self._finish(now)
-        if not self.code and self._head > HEAD:
+        if not self.code and self._fed > HEAD:
             self.detail = f"headers of more than {HEAD} bytes"
             return self._end(Trouble.TOO_LARGE)
+        if self._fed > MOST:
+            return self._finish(now)
         return Step.MORE
 
-    def closed(self, now: int) -> Step:
-        if self.code and not self._has_length():
-            return self._finish(now)  # the body ends with the connection (RFC 9112, 6.3)
+    def closed(self, now: int, *, clean: bool = True) -> Step:
+        if self.code and clean and not self._has_length():
+            return self._finish(now)  # the body ends with the connection (RFC 9112, 6.3; with close_notify: 9.8)
+        if not clean:
+            self.detail = "TLS ended without close_notify"
         return self._end(Trouble.CLOSED)
 
     def _has_length(self) -> bool:
-        return any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        """Whether the response says where its body ends (RFC 9112, 6.3)."""
+        given = {name.lower(): value for name, value in self._headers}
+        coding = given.get(b"transfer-encoding")
+        if coding is not None:
+            return coding.rpartition(b",")[2].strip().lower() == b"chunked"
+        return b"content-length" in given
 
     def _finish(self, now: int) -> Step:
         self.marks[_TRANSFER] = now
@@ -290,5 +313,6 @@ class HttpConversation:
         return Step.DONE
 
     def _keep_response(self) -> None:
+        self.text = self._status.decode("latin-1")[:_PHRASE]
         self.headers = tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in self._headers)
         self.body = b"".join(self._chunks)[:BODY]

@@ -5,12 +5,13 @@ carries the call, the others are closed. The call fails when all of them have fa
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from prober.probes.errors import OWN_TROUBLES, os_trouble
+from prober.probes.errors import FAMILY_TROUBLES, UNTRIED_TROUBLES, os_trouble
 from prober.probes.reactor import WRITABLE, Reactor
 from rules.model import Trouble
 
@@ -24,13 +25,12 @@ def open_socket(reactor: Reactor, address: Address, handler: Callable[[int], Non
     """A socket that has begun to connect and is watched. Raises OSError."""
     sock = socket.socket(address[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        sock.connect(address[1])
-    except BlockingIOError:
-        pass
+        with contextlib.suppress(BlockingIOError):
+            sock.connect(address[1])
+        reactor.watch(sock, handler)
     except OSError:
         sock.close()
         raise
-    reactor.watch(sock, handler)
     return sock
 
 
@@ -85,6 +85,7 @@ class Race:
         address = self._running[sock]
         if error == 0 and events & WRITABLE:
             del self._running[sock]
+            self.errors += [f"{other[0]} unanswered" for other in self._running.values()]
             self.cancel()
             self._won(sock, address, events)
             return
@@ -96,12 +97,22 @@ class Race:
 
     def _note(self, address: Any, trouble: Trouble, detail: str) -> None:
         self.errors.append(f"{address[0]} {detail}")
-        if trouble not in OWN_TROUBLES or self._last[0] in OWN_TROUBLES:
+        last = self._last[0]
+        if trouble in UNTRIED_TROUBLES or (
+            last not in UNTRIED_TROUBLES and (trouble not in FAMILY_TROUBLES or last in FAMILY_TROUBLES)
+        ):
             self._last = (trouble, detail)
 
-    def timed_out(self) -> None:
-        """The deadline passed: note it for the addresses still connecting."""
-        self.errors += [f"{address[0]} timeout" for address in self._running.values()]
+    def timed_out(self) -> tuple[Trouble, str]:
+        """The deadline has passed while no address carries the call: what to say of it."""
+        silent = False
+        for sock, address in self._running.items():
+            if error := connect_error(sock):  # it came in time, and it is we who are late
+                self._note(address, *os_trouble(error))
+            else:
+                silent = True
+                self._note(address, Trouble.TIMEOUT, "timeout")
+        return (Trouble.TIMEOUT, "") if silent and self._last[0] not in UNTRIED_TROUBLES else self._last
 
     def _disarm(self) -> None:
         if self._timer is not None:

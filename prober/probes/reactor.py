@@ -44,10 +44,10 @@ class Reactor:
         return len(self._handlers)
 
     def watch(self, sock: socket.socket, handler: Handler) -> None:
-        """Dispatch the events of `sock` (not yet watched) to `handler`."""
+        """Dispatch the events of `sock` (not yet watched) to `handler`. Raises OSError."""
         fd = sock.fileno()
-        self._handlers[fd] = handler
         self._epoll.register(fd, _ALL)
+        self._handlers[fd] = handler
 
     def hand_over(self, sock: socket.socket, handler: Handler) -> None:
         """Let `handler` have the events of a socket already watched."""
@@ -80,7 +80,10 @@ class Reactor:
             for fd, events in self._epoll.poll(0, _BATCH):
                 handler = handlers.get(fd)
                 if handler is not None:
-                    handler(events)
+                    try:
+                        handler(events)
+                    except Exception as error:  # noqa: BLE001 - the batch's other events come but once
+                        self._loop.call_exception_handler({"message": "an event's handler failed", "exception": error})
         finally:
             self._dispatching = False
             if self._closing:

@@ -174,7 +174,7 @@ class SmtpConversation:
             return self._fail(e.trouble, e.detail)
         return Step.MORE
 
-    def closed(self, now: int) -> Step:  # noqa: ARG002 - the wire stamps the end
+    def closed(self, now: int, *, clean: bool = True) -> Step:  # noqa: ARG002 - the wire stamps the end
         pending = self._reader.pending
         return self._fail(Trouble.CLOSED, f"after {pending} bytes of an unfinished reply" if pending else "")
 

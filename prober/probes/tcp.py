@@ -51,5 +51,5 @@ class TcpConversation:
     def feed(self, data: bytes, now: int) -> Step:  # noqa: ARG002 - done before
         return Step.DONE
 
-    def closed(self, now: int) -> Step:  # noqa: ARG002 - the wire marks it
+    def closed(self, now: int, *, clean: bool = True) -> Step:  # noqa: ARG002 - done before
         return Step.DONE

@@ -6,7 +6,7 @@ _MOST_LINES = 400
 
 
 def render(log: Iterable[tuple[int, str, bytes]]) -> str:
-    """Lines such as `   12.3 ms > GET / HTTP/1.1`. Bytes that are no text are shown escaped; nothing in it controls a terminal."""
+    """Lines such as `   12.3 ms > GET / HTTP/1.1`. What is no text is shown escaped: nothing in it controls a terminal."""
     lines: list[str] = []
     for at, direction, data in log:
         for line in data.split(b"\n"):

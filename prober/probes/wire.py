@@ -1,30 +1,29 @@
-"""The wire: carries one call's conversation over TCP and TLS, times its phases and keeps its bytes.
+"""The wire: brings one call to its connection, keeps its one absolute deadline, and says how it ended.
 
-One absolute deadline, which the measuring loop keeps (`expire`); every phase stamped; transcript bounded. The conversation
-(prober/probes/conversation.py) knows the protocol, the wire the sockets.
+The way leads over an address, a socket and perhaps TLS; every phase of it is stamped. The conversation
+(prober/probes/conversation.py) knows the protocol, the carrier (prober/probes/carrier.py) moves its bytes.
 """
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from typing import Any
 
 from prober.probes.call import Call, phase_durations
+from prober.probes.carrier import Carrier
 from prober.probes.connection import Connection, show_address
-from prober.probes.conversation import Conversation, Step
-from prober.probes.errors import os_trouble, tls_trouble
+from prober.probes.conversation import Conversation
+from prober.probes.errors import os_trouble
 from prober.probes.race import Race, connect_error, open_socket
 from prober.probes.reactor import GONE, READABLE, WRITABLE, Reactor, monotonic_ns
 from prober.probes.resolve import Answer, Resolver, fixed
 from prober.probes.target import Target
 from rules.model import Kind, Observation, Stage, Trouble
 
-#: Bytes of a call's transcript that are kept.
-TRANSCRIPT = 16_384
 #: How long a closing connection may wait for the peer's farewell, ns.
 _LINGER = 1_000_000_000
 _RESOLVE, _CONNECT, _TLS = 0, 1, 2  # indexes of the phases that the wire marks; the same for every kind
+_DETAIL = 200  # characters
 
 
 class WireProbe:
@@ -47,7 +46,9 @@ class WireProbe:
         self.reactor = reactor
         self.resolver = resolver
         self.fixed: Answer | None = fixed(target.resolve, target.port) if target.resolve else None
+        self.defective = False  # a defect of ours has ended a call, and has been logged
         self._idle: list[Connection] = []
+        self._closed = False
 
     def call(self, done: Callable[[Call], None], *, full: bool = False) -> Call:
         return WireCall(self, done, full)
@@ -58,6 +59,10 @@ class WireProbe:
 
     def keep(self, connection: Connection, now: int) -> None:
         """Keep a connection for the next call; what the peer does to it meanwhile (close it, mostly) drops it."""
+        if self._closed:  # the configuration has changed since the call began: there is no next call
+            connection.say_goodbye()
+            self.reactor.close(connection.sock)
+            return
         connection.since = now
         self._idle.append(connection)
 
@@ -69,46 +74,22 @@ class WireProbe:
         self.reactor.hand_over(connection.sock, drop)
 
     def close(self) -> None:
+        self._closed = True
         for connection in self._idle:
             self.reactor.close(connection.sock)
         self._idle.clear()
 
 
-class WireCall(Call):
+class WireCall(Carrier):
     """One call over the wire."""
 
-    __slots__ = (
-        "_conn",
-        "_conv",
-        "_goal",
-        "_handshaking",
-        "_log",
-        "_logged",
-        "_over",
-        "_probe",
-        "_race",
-        "_received",
-        "_reused",
-        "_sent",
-        "_sock",
-        "_stage",
-    )
+    __slots__ = ("_goal", "_race", "_sock")
 
     def __init__(self, probe: WireProbe, done: Callable[[Call], None], full: bool) -> None:
-        super().__init__(done, full=full)
-        self._probe = probe
-        self._conn: Connection | None = None
+        super().__init__(probe, done, full)
         self._sock: socket.socket | None = None  # while one address is being connected
+        self._goal: Any = None  # that address
         self._race: Race | None = None
-        self._reused = False
-        self._goal: Any = None
-        self._handshaking = False
-        self._over = False
-        self._stage: Stage | None = Stage.RESOLVE  # None: the conversation knows
-        self._log: list[tuple[int, str, bytes]] = []
-        self._logged = 0
-        self._sent = 0
-        self._received = 0
 
     # the way to a connection
 
@@ -117,18 +98,20 @@ class WireCall(Call):
         self.begun_utc = utc
         self._conv = self._probe.converse(self._send)
         self.marks = self._conv.marks
-        if self._probe.target.reuse and (connection := self._probe.take()) is not None:
-            self._resume(connection, now)
-        else:
-            self._resolve(now)
+        try:
+            if self._probe.target.reuse and (connection := self._probe.take()) is not None:
+                self._resume(connection, now)
+            else:
+                self._resolve(now)
+        except Exception as error:  # noqa: BLE001 - our own defect must cost this call alone, and be called ours
+            self._defect(error)
 
     def _resume(self, connection: Connection, now: int) -> None:
         self._conn = connection
         self._reused = True
         self._stage = None
         self.marks[_RESOLVE] = self.marks[_CONNECT] = self.marks[_TLS] = now
-        session = getattr(self._conv, "session", None)
-        if session is not None or connection.session is not None:
+        if connection.session is not None:
             self._conv.session = connection.session  # type: ignore[attr-defined]  # SMTP alone has one
         self._probe.reactor.hand_over(connection.sock, self._on_event)
         try:
@@ -137,6 +120,18 @@ class WireCall(Call):
             self._broken(error)
         else:
             self._act(step)
+
+    def _retry(self) -> None:
+        """The kept connection had died: once more on a fresh one, same call, same deadline (RFC 9112, 9.3.1)."""
+        if self._conn is not None:
+            self._probe.reactor.close(self._conn.sock)
+            self._conn = None
+        self._reused = False
+        self._log.clear()
+        self._logged = self._sent = self._received = 0
+        self._conv = self._probe.converse(self._send)
+        self.marks = self._conv.marks
+        self._resolve(monotonic_ns())
 
     def _resolve(self, now: int) -> None:
         probe = self._probe
@@ -185,164 +180,37 @@ class WireCall(Call):
         self.marks[_CONNECT] = now
         self._conn = connection = Connection(sock, address)
         self._probe.reactor.hand_over(sock, self._on_event)
-        if self._probe.target.tls == "implicit":
-            self._begin_tls(connection)
-        else:
-            self._talk(now)
-        if events & (READABLE | GONE) and not self._over:
-            self._read(events)  # what came with the connection has no edge of its own any more
-
-    def _begin_tls(self, connection: Connection) -> None:
-        target = self._probe.target
-        assert target.context is not None
-        self._stage = Stage.TLS
-        self._handshaking = True
-        connection.secure(target.context, target.server_name)
-        self._step_tls(connection)
-
-    def _step_tls(self, connection: Connection) -> None:
         try:
-            if not connection.handshake():
-                return
-        except OSError as error:
-            self._broken(error)
-            return
-        self._handshaking = False
-        self._talk(monotonic_ns())
-        if not self._over:  # bytes may have come together with the end of the handshake
-            self._decrypted(connection, None)
-
-    def _talk(self, now: int) -> None:
-        """The connection stands, with TLS if it was to: the conversation's turn."""
-        self._stage = None
-        conv = self._conv
-        try:
-            if self._conn is not None and self._conn.tls is not None and self._probe.target.tls == "starttls":
-                step = conv.secured(now)
+            if self._probe.target.tls == "implicit":
+                self._begin_tls(connection)
             else:
-                self.marks[_TLS] = now
-                step = conv.opened(now)
-        except OSError as error:
-            self._broken(error)
-        else:
-            if step:
-                self._act(step)
-
-    # bytes
-
-    def _send(self, data: bytes, shown: bytes | None = None) -> None:
-        """What the conversation sends. Raises OSError, past the conversation, to whoever let it speak."""
-        assert self._conn is not None
-        self._note(">", data if shown is None else shown)
-        self._sent += len(data)
-        self._conn.write(data)
-
-    def _note(self, direction: str, data: bytes) -> None:
-        room = TRANSCRIPT - self._logged
-        if room > 0:
-            self._logged += len(data)
-            self._log.append((monotonic_ns() - self.begun, direction, data if len(data) <= room else data[:room]))
-
-    def _on_event(self, events: int) -> None:
-        connection = self._conn
-        if connection is None or self._over:
-            return
-        if events & WRITABLE and connection.unsent:
-            try:
-                connection.flush()
-            except OSError as error:
-                self._broken(error)
-                return
-        if events & (READABLE | GONE):
-            self._read(events)
-
-    def _read(self, events: int) -> None:
-        connection = self._conn
-        assert connection is not None
-        while not self._over:
-            try:
-                data = connection.receive()
-            except OSError as error:
-                self._broken(error)
-                return
-            if data is None:
-                return
-            self._received += len(data)
-            if connection.tls is None:
-                self._plain(data)
-            elif self._handshaking:
-                connection.feed_tls(data)
-                self._step_tls(connection)
-            else:
-                self._decrypted(connection, data)
-            if not data or (len(data) < 65_536 and not events & GONE):
-                return
-
-    def _decrypted(self, connection: Connection, data: bytes | None) -> None:
-        try:
-            plain, ended = connection.decrypt(data)
-        except ssl.SSLError as error:
-            self._broken(error)
-            return
-        if plain:
-            self._plain(plain)
-        if ended and not self._over:
-            self._plain(b"")
-
-    def _plain(self, data: bytes) -> None:
-        now = monotonic_ns()
-        if data:
-            self._note("<", data)
-            try:
-                step = self._conv.feed(data, now)
-            except OSError as error:
-                self._broken(error)
-                return
-            if step:
-                self._act(step)
-        elif self._reused and not self._received:
-            self._retry()
-        else:
-            self._act(self._conv.closed(now))
-
-    def _broken(self, error: OSError) -> None:
-        """The socket or TLS failed (ssl.SSLError is an OSError)."""
-        if self._reused and not self._received:
-            self._retry()
-        elif isinstance(error, ssl.SSLError):
-            self._end(*tls_trouble(error), monotonic_ns())
-        else:
-            self._end(*os_trouble(error.errno or 0), monotonic_ns())
-
-    def _retry(self) -> None:
-        """The kept connection had died: once more on a fresh one, same call, same deadline (RFC 9112, 9.3.1)."""
-        if self._conn is not None:
-            self._probe.reactor.close(self._conn.sock)
-            self._conn = None
-        self._reused = False
-        self._log.clear()
-        self._logged = self._sent = 0
-        self._conv = self._probe.converse(self._send)
-        self.marks = self._conv.marks
-        self._resolve(monotonic_ns())
-
-    def _act(self, step: Step) -> None:
-        """Do what the conversation asks."""
-        if step is Step.DONE:
-            self._end(self._conv.trouble, self._conv.detail, monotonic_ns())
-        elif step is Step.STARTTLS:
-            assert self._conn is not None
-            self._begin_tls(self._conn)
+                self._talk(now)
+            if events & (READABLE | GONE) and not self._over:
+                self._read(events)  # what came with the connection has no edge of its own any more
+        except Exception as error:  # noqa: BLE001 - our own defect must cost this call alone, and be called ours
+            self._defect(error)
 
     # the end
 
     def expire(self, now: int) -> None:
-        if self._conn is not None and not self._over:
-            self._read(GONE)
+        try:
+            self._look_once_more()
+        except Exception as error:  # noqa: BLE001 - our own defect must cost this call alone, and be called ours
+            self._defect(error)
         if not self._over:
-            if self._race is not None:
-                self._race.timed_out()
-            self._end(Trouble.TIMEOUT, "", now)
+            trouble, detail = Trouble.TIMEOUT, ""
+            if self._race is not None and self._conn is None:
+                trouble, detail = self._race.timed_out()
+            self._end(trouble, detail, now)
+
+    def _look_once_more(self) -> None:
+        """What waits at the deadline came in time, and it is we who are late."""
+        if self._over:
+            return
+        if self._conn is not None:
+            self._read(GONE)
+        elif self._sock is not None and (error := connect_error(self._sock)):
+            self._lost(*os_trouble(error))
 
     def cancel(self) -> None:
         self._over = True
@@ -395,8 +263,7 @@ class WireCall(Call):
 
     def _observe(self, trouble: Trouble | None, detail: str) -> Observation:
         conv, connection, target = self._conv, self._conn, self._probe.target
-        early = trouble is not None and self._stage is not None
-        stage = self._stage if early and self._stage is not None else conv.stage
+        stage = conv.stage if self._stage is None or trouble is None else self._stage
         if target.kind is Kind.HTTP and stage is Stage.HEADERS and connection is not None and connection.unsent:
             stage = Stage.SEND
         return Observation(
@@ -404,7 +271,7 @@ class WireCall(Call):
             stage=stage,
             trouble=trouble,
             unmet=conv.unmet if trouble is None else None,
-            detail=detail[:200],
+            detail=detail[:_DETAIL],
             code=conv.code,
             enhanced=conv.enhanced,
             text=conv.text,
