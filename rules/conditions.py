@@ -60,8 +60,8 @@ class Conditions:
         for key, e in every.items():
             name = f"unavailable:{_scope(key)}"
             self._endpoints[key] = Watched(rules[e], tracker(name, (e,)) if name in spells else None)
-        self._active = {key for key, watched in self._endpoints.items() if not watched.idle}
         self._told = {key for key, watched in self._endpoints.items() if watched.tracker}  # in the snapshot
+        self._active = set(self._told)  # looked at every second
         self._raised = {(Condition(condition), scope) for condition, scope in known.get("raised", ())}
         self._blind = Blindness(rule.for_, known.get("blind"))
         scopes = {"", *self._channels, *map(_scope, self._endpoints)}

@@ -332,6 +332,16 @@ def test_an_endpoint_persistent_before_a_restart_without_a_record_waits_for_its_
     assert service.conditions.raised == {(Condition.PARTIAL, "api/send")}
 
 
+def test_an_endpoint_waiting_for_its_next_bad_second_waits_for_it_after_a_restart() -> None:
+    service = Service({ACCOUNT: 1000, SEND: 60_000}, replace(RULE, for_=180))
+    down, calm = {ACCOUNT: DOWN, SEND: NO_CALL}, {ACCOUNT: FINE, SEND: NO_CALL}
+    service.run(*[({ACCOUNT: DOWN, SEND: DOWN}, 1), (down, 59)] * 3, ({ACCOUNT: FINE, SEND: DOWN}, 1))
+    service.run((calm, 119))
+    assert service.conditions.raised == frozenset()
+    service.restart()
+    assert brief(service.run(({ACCOUNT: FINE, SEND: DOWN}, 1))) == [("raised", Condition.PARTIAL, "api/send", 300)]
+
+
 def test_endpoints_and_channels_that_are_not_watched_are_a_defect() -> None:
     conditions = Conditions(RULE, every(1000, ACCOUNT))
     with pytest.raises(KeyError):
@@ -377,7 +387,7 @@ def test_endpoints_told_only_when_they_change_give_the_same_events(
     assert Service(MIXED, rule).run(*history) == Service(MIXED, rule, lazy=False).run(*history)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(small, histories, histories, st.booleans())
 def test_a_restart_changes_nothing(
     rule: Rule, before: list[tuple[World, int]], after: list[tuple[World, int]], fully: bool
