@@ -11,10 +11,12 @@ measure to serve
              second; "" is the service's own.
   totals     {seconds: [[service, channel, verdict, n]...], durations: {"service\\x1fchannel": [buckets, sum]}, lag: [buckets, sum],
              acts: [[kind, outcome, n]...], pending, oldest, store: {ok, queued, dropped}, beat, stalls, steps, open_calls}:
-             counters since measure started, once a second. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS,
-             one more than there are bounds.
+             counters since measure started, once a second (that they come is the heartbeat); `oldest` is the age of the oldest
+             pending act in seconds. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS, one more than
+             there are bounds.
   incidents  {open: [{id, service, severity, phase, episode, conditions, onset, ticket}...]}: on every change.
-  act        {act: {...}}: carry this out (fields of rules.acts.Act); sent again after serve restarts.
+  act        {act: {...}, earlier: [{receiver, outcome, at}...]}: carry this out (fields of rules.acts.Act); sent again after
+             serve restarts, then with the attempts on record.
   withdraw   {act}: no longer wanted.
   reloaded   {id, ok, errors: [text...]}: answer to a reload.
   entered    {id, ok, error}: answer to an entry.

@@ -8,220 +8,28 @@ could not begin or the link broke.
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import uvloop
-
-from prober import chores, config, logs, packs
-from prober.board import Board
-from prober.deliver.build import build
-from prober.deliver.outbox import Outbox
-from prober.deliver.relays import Guard
-from prober.errors import ProberError
-from prober.link import Decoder, Message, encode
-from prober.redact import Redactor
-from prober.settings import Settings
-from prober.web.app import app
-from prober.web.calling import Calling
-from prober.web.health import Reloads
-from prober.web.server import WebServer
-from prober.web.view import View
-from rules.acts import Act, ActKind, ActResult, Outcome
-from rules.model import Kind
-
-log = logs.get("serve")
-
-#: Deliveries under way at the end get so many seconds.
-GRACE = 5.0
-
-
-class SetupError(ProberError):
-    """The first configuration that came over the link cannot be used."""
-
-
-class Serving:
-    """What a message of the measuring process does here. `send` puts one on the link."""
-
-    def __init__(self, view: View, reloads: Reloads, outbox: Outbox, guard: Guard, handler: logs.Handler) -> None:
-        self._view = view
-        self._reloads = reloads
-        self._outbox = outbox
-        self._guard = guard
-        self._handler = handler
-        self.configured = asyncio.Event()
-        self._handlers: dict[str, Callable[[Message], None]] = {
-            "setup": self._setup,
-            "second": view.second,
-            "totals": view.total,
-            "incidents": view.opened,
-            "reloaded": self._reloaded,
-            "act": self._act,
-            "withdraw": lambda message: outbox.withdraw(str(message["act"])),
-        }
-
-    def take(self, message: Message) -> None:
-        """One message. One that is not right is told of and left out: the others, acts above all, must go on."""
-        handler = self._handlers.get(message["type"])
-        if handler is None:
-            log.debug("a message of type %s is for a later version", message["type"])
-            return
-        try:
-            handler(message)
-        except (KeyError, TypeError, ValueError):
-            log.exception("a message of type %s on the link is not right", message["type"])
-
-    def _setup(self, message: Message) -> None:
-        """A configuration; the first must be good, a later one that is not leaves everything as it was."""
-        base = Path(message["base"])
-        try:
-            settings = config.from_raw(message["raw"], base)
-            receivers = build(settings, self._guard)
-            keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
-            board = Board.open(message["board"], keys)
-        except (ProberError, OSError, ValueError) as error:
-            if not self.configured.is_set():
-                raise SetupError(f"the serving process cannot use the configuration: {error}") from error
-            log.error("the new configuration cannot be used here: %s", error)
-            return
-        self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
-        self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
-        self._outbox.reconfigure(receivers)
-        self.configured.set()
-
-    def _reloaded(self, message: Message) -> None:
-        self._view.reloaded(ok=bool(message.get("ok")))
-        self._reloads.answered(message)
-
-    def _act(self, message: Message) -> None:
-        act = act_of(message["act"])
-        self._outbox.offer(act, earlier=[_result_of(act.id, entry) for entry in message.get("earlier") or ()])
-
-
-def act_of(entry: Mapping[str, Any]) -> Act:
-    """An act as the link carries it. Raises KeyError and ValueError."""
-    return Act(
-        incident=str(entry["incident"]),
-        episode=int(entry["episode"]),
-        kind=ActKind(entry["kind"]),
-        step=str(entry["step"]),
-        receivers=tuple(str(name) for name in entry["receivers"]),
-        created=int(entry["created"]),
-        after=str(entry.get("after") or ""),
-        facts=entry.get("facts") or {},
-    )
-
-
-def _result_of(act: str, entry: Mapping[str, Any]) -> ActResult:
-    return ActResult(act, str(entry["receiver"]), Outcome(entry["outcome"]), int(entry["at"]))
-
-
-def _severities(settings: Settings, base: Path) -> dict[str, tuple[str, ...]]:
-    """The severities that each service's agreement knows; a pack that cannot be read here only leaves its zeros out."""
-    found = {}
-    for name, service in settings.services.items():
-        with contextlib.suppress(ProberError):
-            found[name] = tuple(severity.name for severity in packs.load(service.contract, base).severities)
-    return found
-
-
-async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handler) -> None:
-    """Serves until the link closes or SIGTERM comes. Raises SetupError when there is nothing to begin with.
-
-    Raises ValueError when what comes over the link is no message (a defect of ours: a new process gets everything
-    again).
-    """
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    reader, writer = await asyncio.open_connection(sock=link)
-
-    def send(message: Message) -> None:
-        if not writer.is_closing():
-            writer.write(encode(message))
-
-    view, reloads = View(), Reloads(send)
-    outbox = Outbox(receivers={}, report=lambda result: send(_attempt(result)), started=lambda *s: send(_started(*s)))
-    guard, calling = Guard(), Calling(view)
-    serving = Serving(view, reloads, outbox, guard, handler)
-    slow = chores.scheduler(view, send, guard)
-    server = WebServer(app(view, reloads, calling.call_once))
-    reading = asyncio.create_task(_read(reader, serving), name="link")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    configured = asyncio.create_task(serving.configured.wait(), name="configured")
-    web: asyncio.Task[None] | None = None
-    try:
-        await asyncio.wait((configured, reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if configured.done() and not stopping.done():
-            web = asyncio.create_task(server.serve([listen]), name="web")
-            listening = asyncio.create_task(server.listening.wait(), name="listening")
-            await asyncio.wait((web, listening, reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-            listening.cancel()
-            slow.start()
-            send({"type": "ready"})
-            await asyncio.wait((web, reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        reloads.lost()
-        server.should_exit = True
-        await outbox.close(GRACE)
-        if slow.running:
-            slow.shutdown(wait=False)
-        if web is not None:
-            await asyncio.wait((web,))
-        ended = reading.done()
-        for waiting in (reading, stopping, configured):
-            waiting.cancel()
-        await asyncio.wait((reading, stopping, configured))
-        writer.close()
-        calling.close()
-    if ended:
-        reading.result()  # raises what ended it, if it was not the link's end
-    if web is not None:
-        web.result()
-    log.info("the serving process ends: %s", "the link has closed" if ended else "told to")
-
-
-async def _read(reader: asyncio.StreamReader, serving: Serving) -> None:
-    """Takes messages until the link closes."""
-    decoder = Decoder()
-    try:
-        while data := await reader.read(65536):
-            for message in decoder.feed(data):
-                serving.take(message)
-    except ConnectionError:
-        log.debug("the measuring process is gone")
-
-
-def _attempt(result: ActResult) -> Message:
-    return {
-        "type": "attempt",
-        "act": result.act,
-        "receiver": result.receiver,
-        "outcome": result.outcome.value,
-        "at": result.at,
-        "detail": result.detail,
-        "reference": result.reference,
-        "final": result.final,
-    }
-
-
-def _started(act: str, receiver: str, at: int) -> Message:
-    return {"type": "started", "act": act, "receiver": receiver, "at": at}
+from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process. Returns its exit status."""
     # Control-C goes to the whole group of a terminal; the measuring process tells us by closing the link.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # So this comes first, and what takes long to import later.
     parser = argparse.ArgumentParser(prog="prober.serve", description="Started by prober run; not for use by hand.")
     parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")
     parser.add_argument("--listen", type=int, required=True, help="descriptor of the listening TCP socket")
     given = parser.parse_args(arguments)
+    import uvloop
+
+    from prober import logs
+    from prober.errors import ProberError
+    from prober.serving import serve
+
     handler = logs.setup(threaded=True)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below that, it tells of what clients do wrong
     link, listen = socket.socket(fileno=given.link), socket.socket(fileno=given.listen)
@@ -231,11 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(link, listen, handler))
-    except SetupError as error:
-        log.error("%s", error)
-        return 1
-    except ValueError:
-        log.exception("the link carries what is no message")
+    except ProberError as error:
+        logs.get("serve").error("%s", error)
         return 1
     finally:
         handler.close()

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,7 @@ def served(keys: Sequence[tuple[str, str, str, Kind]] = KEYS, **environment: str
     finally:
         served.client.close()
         measure.close()
-        if process.poll() is None:
-            process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)  # it ends by itself, and its coverage is written
+        process.kill()
         process.communicate()

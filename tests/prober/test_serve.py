@@ -17,7 +17,7 @@ from serving import KEYS, RAW, Measure, Served, called, second, served, totals
 
 from prober.board import Board
 from prober.link import Message
-from prober.serve import act_of
+from prober.serving import act_of
 from rules.acts import Act, ActKind
 from rules.model import HTTP_PHASES
 
