@@ -88,7 +88,7 @@ class WireCall(Carrier):
     def __init__(self, probe: WireProbe, done: Callable[[Call], None], full: bool) -> None:
         super().__init__(probe, done, full)
         self._sock: socket.socket | None = None  # while one address is being connected
-        self._goal: Any = None  # that address
+        self._goal: Any = None  # the only address, where there is but one
         self._race: Race | None = None
 
     # the way to a connection
@@ -285,7 +285,7 @@ class WireCall(Carrier):
             begun=self.begun_utc,
             ended=self.begun_utc + self.ended - self.begun,
             phases=phase_durations(self.begun, self.marks),
-            family_errors=tuple(self._race.errors) if self._race is not None else (),
+            family_errors=self._tried(trouble, detail),
             peer=show_address(connection.peer) if connection is not None else "",
             local=connection.local if connection is not None else "",
             sent=self._sent,
@@ -294,6 +294,14 @@ class WireCall(Carrier):
             tls_version=connection.tls_version if connection is not None else "",
             message_id=conv.message_id,
         )
+
+    def _tried(self, trouble: Trouble | None, detail: str) -> tuple[str, ...]:
+        """The addresses that did not carry the call, and why."""
+        if self._race is not None:
+            return tuple(self._race.errors)
+        if self._goal is None or self._conn is not None:
+            return ()
+        return (f"{self._goal[0]} {detail or trouble}",)
 
     @property
     def cert_expiry(self) -> int:
