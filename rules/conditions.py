@@ -64,6 +64,7 @@ class Conditions:
         self._active = set(self._told)  # looked at every second
         self._raised = {(Condition(condition), scope) for condition, scope in known.get("raised", ())}
         self._blind = Blindness(rule.for_, known.get("blind"))
+        self._limbs = set(known.get("limbs", ()))  # channels known to be part of the Unavailability that is raised
         scopes = {"", *self._channels, *map(_scope, self._endpoints)}
         self._gone = sorted(matter for matter in self._raised if matter[1] not in scopes)
 
@@ -88,7 +89,7 @@ class Conditions:
             watched.change(second, unavailable_mark(cell), cell.reason)
             if not watched.idle:
                 self._active.add(key)
-        self._settle(events, second, (Condition.UNAVAILABLE, ""), self._service, hidden_by=None)
+        self._settle_service(events, second)
         for channel, tracker in self._failing.items():
             self._settle(events, second, (Condition.FAILING, channel), tracker, hidden_by=self._service)
         self._settle_endpoints(events, second)
@@ -164,12 +165,30 @@ class Conditions:
             "spells": spells,
             "raised": sorted([condition.value, scope] for condition, scope in self._raised),
             "blind": self._blind.snapshot(),
+            "limbs": sorted(self._limbs),
         }
 
     @property
     def raised(self) -> frozenset[tuple[Condition, str]]:
         """The conditions that hold, each with its scope."""
         return frozenset(self._raised)
+
+    def _settle_service(self, events: list[Event], second: int) -> None:
+        """The service's Unavailability, and each further channel that becomes part of it: told once, over with it."""
+        service = (Condition.UNAVAILABLE, "")
+        if not self._service.persistent:
+            self._limbs.clear()
+            for matter in sorted(m for m in self._raised if m[0] is Condition.UNAVAILABLE and m != service):
+                events.append(self._clear(matter, second, max(0, self._channels[matter[1]].last_bad)))
+        begun = service not in self._raised
+        self._settle(events, second, service, self._service, hidden_by=None)
+        if service not in self._raised:
+            return
+        for channel, tracker in self._channels.items():
+            if tracker.persistent and channel not in self._limbs:
+                self._limbs.add(channel)
+                if not begun:
+                    self._settle(events, second, (Condition.UNAVAILABLE, channel), tracker, hidden_by=None)
 
     def _settle_endpoints(self, events: list[Event], second: int) -> None:
         done = []

@@ -90,12 +90,16 @@ def _raised(state: ServiceState, e: ConditionRaised) -> What:
     if state.incident is None or state.phase is not Phase.OPEN:
         return What.RAISED
     seen = state.incident.seen
-    if e.condition is Condition.UNAVAILABLE and e.matter in seen:
+    if e.condition is Condition.UNAVAILABLE and e.matter in seen and not _unavailable(state):
         return What.RAISED_AGAIN
     ranks = [state.plan.pack.rank(state.plan.pack.conditions.get(condition, "")) for condition, _ in seen]
     if state.plan.pack.rank(severity.name) > max(ranks, default=0):
         return What.RAISED_HIGHER
     return What.RAISED_SEEN if e.matter in seen else What.RAISED_FURTHER
+
+
+def _unavailable(state: ServiceState) -> bool:
+    return any(held.condition is Condition.UNAVAILABLE for held in state.held)
 
 
 def _cleared(state: ServiceState, e: ConditionCleared) -> What:

@@ -127,6 +127,28 @@ def test_an_outage_of_one_channel_is_the_services() -> None:
     json.dumps([dict(event.rule) for event in events if isinstance(event, ConditionRaised)])
 
 
+def test_another_channel_that_becomes_unavailable_too_is_told_once_and_is_over_with_the_service() -> None:
+    service = Service(every(1000))
+    api = {**all_of(FINE), ACCOUNT: DOWN, SEND: DOWN}
+    both = all_of(DOWN)
+    events = service.run((all_of(FINE), 100), (api, 100), (both, 60), (api, 70), (both, 60))
+    assert brief(events) == [
+        ("raised", Condition.UNAVAILABLE, "", 153),
+        ("raised", Condition.UNAVAILABLE, "smtp", 253),
+    ]
+    service.restart(fully=True)
+    assert brief(service.run((all_of(FINE), 130))) == [
+        ("cleared", Condition.UNAVAILABLE, "smtp", 509),
+        ("cleared", Condition.UNAVAILABLE, "", 509),
+    ]
+
+
+def test_channels_down_together_are_one_matter() -> None:
+    service = Service(every(1000))
+    events = service.run((all_of(FINE), 100), (all_of(DOWN), 90))
+    assert brief(events) == [("raised", Condition.UNAVAILABLE, "", 153)]
+
+
 def test_an_endpoint_that_is_down_while_its_channel_is_not_is_partial() -> None:
     service = Service(every(1000))
     events = service.run((all_of(FINE), 60), ({**all_of(FINE), SEND: DOWN}, 100), (all_of(FINE), 120))
@@ -354,7 +376,12 @@ def test_the_snapshot_changes_only_with_what_it_tells_and_the_reach_is_the_longe
     service = Service(every(1000))
     service.run((all_of(FINE), 10))
     before = service.conditions.snapshot()
-    assert before == {"spells": {}, "raised": [], "blind": {"idle": 0, "seen": 0, "onset": None, "reasons": {}}}
+    assert before == {
+        "spells": {},
+        "raised": [],
+        "blind": {"idle": 0, "seen": 0, "onset": None, "reasons": {}},
+        "limbs": [],
+    }
     service.run((all_of(DOWN), 30), (all_of(FINE), 10))
     assert service.conditions.snapshot() == before
     service.run((all_of(DOWN), 60))
@@ -425,9 +452,19 @@ def expected(service: Service) -> list[tuple[str, Condition, str, int]]:
             raised.add((condition, scope))
             events.append(("raised", condition, scope, s))
 
+    limbs: set[str] = set()
     for s in range(len(cells)):
         onsets, recovered, _ = fed[""]
+        begun = (Condition.UNAVAILABLE, "") not in raised
+        if onsets[s] is None:
+            limbs.clear()
+            for channel in ("api", "smtp"):
+                settle(s, Condition.UNAVAILABLE, channel, holds=False)
         settle(s, Condition.UNAVAILABLE, "", holds=onsets[s] is not None)
+        for channel in ("api", "smtp"):
+            if onsets[s] is not None and fed[channel][0][s] is not None and channel not in limbs:
+                limbs.add(channel)
+                settle(s, Condition.UNAVAILABLE, channel, holds=True, may=not begun)
         for channel in ("api", "smtp"):
             own, _, marks = fed[f"failing {channel}"]
             news = onsets[s] is None and naive.last_bad(marks, s) > recovered[s]

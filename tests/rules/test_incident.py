@@ -457,6 +457,18 @@ class TestOnCallAlone:
         assert s.kinds() == [RecordKind.CLEARED]
         assert s.state.held == ()
 
+    def test_another_channel_is_a_note_in_the_same_episode_and_ends_with_the_service(self) -> None:
+        s = Story()
+        s.raised(0)
+        assert s.accepted(1, s.id(TICKET)) == [CALL]
+        assert s.raised(5, Condition.UNAVAILABLE, "smtp") == ["1/note/mail/unavailable-2"]
+        assert s.cleared(300, Condition.UNAVAILABLE, "smtp") == []
+        assert s.last.withdraw == ()
+        assert s.raised(301, Condition.UNAVAILABLE, "smtp") == []  # told of before, and still the same episode
+        s.cleared(310, Condition.UNAVAILABLE, "smtp")
+        assert "1/note/mail/recovered" in s.cleared(310)
+        assert s.state.phase is Phase.RECOVERED
+
 
 class TestAPackThatMapsMore:
     PACK = pack_with(
