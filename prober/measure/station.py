@@ -283,6 +283,7 @@ class Station:
         """The message `totals` of prober.link."""
         measure = self.measure
         assert measure is not None
+        second = measure.utc() // NS
         health = self._writer.health()
         return {
             "type": "totals",
@@ -291,7 +292,7 @@ class Station:
             "lag": [measure.lag.counts, measure.lag.sum],
             "acts": [[kind, outcome, n] for (kind, outcome), n in self.acts_done.items()],
             "pending": len(self.pending),
-            "oldest": min((act.created for act, _ in self.pending.values()), default=None),
+            "oldest": max((second - act.created for act, _ in self.pending.values()), default=0),
             "store": {
                 "ok": health.ok,
                 "queued": health.queued,
