@@ -25,7 +25,8 @@ from prober.measure import lanes as lanes_of
 from prober.measure.clock import NS, Clock, SystemClock
 from prober.measure.keeper import Keeper
 from prober.measure.lanes import Lanes
-from prober.measure.measure import Measure, Plan
+from prober.measure.measure import Measure
+from prober.measure.plan import Plan
 from prober.measure.ring import Layout
 from prober.measure.services import enricher, plan_of, rule_of
 from prober.measure.station import Change, Station
@@ -144,12 +145,10 @@ class Program:
         loop = self._loop = asyncio.get_running_loop()
         settings = self._loaded.settings
         self._memories, pending = self._store.load(), self._store.pending()
-        self._writer = Writer(self._store, redact=lambda value: self._redactor.value(value))
+        self._writer = Writer(self._store, redact=self._redacted)
         self._station = Station(loop, self._writer, self.child.send)
         self._reactor = Reactor(loop)
-        self._engines = Engines(
-            loop, self._reactor, Resolver(loop, settings.nameservers), lambda text: self._redactor.text(text)
-        )
+        self._engines = Engines(loop, self._reactor, Resolver(loop, settings.nameservers), self._redactor.text)
         self._measure = Measure(self._clock, self._station, descriptors=descriptors())
         self._reactor.on_wake = self._measure.woken
         self._station.measure = self._measure
@@ -177,6 +176,10 @@ class Program:
         )
         await self._stop.wait()
         await self._end()
+
+    def _redacted(self, value: Any) -> Any:
+        """Without secrets, by the configuration of now."""
+        return self._redactor.value(value)
 
     def _incidents(self) -> list[IncidentHead]:
         with contextlib.closing(Reader(self._store.path)) as reader:
@@ -335,7 +338,7 @@ class Program:
         log.info("stopping")
         self._measure.stop()
         until = self._loop.time() + CALLS_GRACE
-        while self._measure.open_calls and self._loop.time() < until:
+        while self._measure.open_calls and self._loop.time() < until:  # noqa: ASYNC110 - calls end in many places
             await asyncio.sleep(0.02)
         if self._waiting is not None:
             self._waiting.cancel()

@@ -178,8 +178,8 @@ class Conditions:
         service = (Condition.UNAVAILABLE, "")
         if not self._service.persistent:
             self._limbs.clear()
-            for matter in sorted(m for m in self._raised if m[0] is Condition.UNAVAILABLE and m != service):
-                events.append(self._clear(matter, second, max(0, self._channels[matter[1]].last_bad)))
+            limbs = sorted(m for m in self._raised if m[0] is Condition.UNAVAILABLE and m != service)
+            events += [self._clear(matter, second, max(0, self._channels[matter[1]].last_bad)) for matter in limbs]
         begun = service not in self._raised
         self._settle(events, second, service, self._service, hidden_by=None)
         if service not in self._raised:

@@ -427,7 +427,7 @@ def test_a_restart_changes_nothing(
     assert stopped.conditions.snapshot() == steady.conditions.snapshot()
 
 
-def expected(service: Service) -> list[tuple[str, Condition, str, int]]:
+def expected(service: Service) -> list[tuple[str, Condition, str, int]]:  # noqa: C901 - DESIGN.md, sentence by sentence
     """The events of a history from the naive model, from the recorded cells alone."""
     fed: dict[str, tuple[list[int | None], list[int], list[Mark]]] = {}
     for (channel, endpoint), cells in service.series.items():
