@@ -12,6 +12,9 @@ from typing import NamedTuple
 STALL_OVER = 500_000_000
 #: The clock moved by more than this is a step (DESIGN.md, "Own machine": over 250 ms); less is slewing.
 STEP_OVER = 250_000_000
+#: BOOTTIME got ahead of MONOTONIC by at least this: a suspend. They are read one after the other, so that nanoseconds mean
+#: nothing; no machine is suspended and woken within 10 ms.
+SUSPENDED_FROM = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Stall:
     """Nothing of ours ran from `start_utc` to `end_utc` (UTC ns, on the clock as it was before any step).
 
     `gap` is how far MONOTONIC moved meanwhile, and so by how much deadlines, which are instants of that clock, move.
-    `suspended` is the part of the stall that MONOTONIC did not count: deadlines did not pass then, but peers waited.
+    `suspended` is the part of the stall that MONOTONIC did not count: deadlines did not pass then, but peers waited. 0: the
+    machine was awake throughout.
     """
 
     start_utc: int
@@ -77,7 +81,8 @@ def compare(previous: Reading, current: Reading) -> Change:
     if elapsed <= STALL_OVER and abs(moved) <= STEP_OVER:
         return _NOTHING
     expected = previous.realtime + elapsed
-    stall = Stall(previous.realtime, expected, awake, elapsed - awake) if elapsed > STALL_OVER else None
+    asleep = elapsed - awake if elapsed - awake >= SUSPENDED_FROM else 0
+    stall = Stall(previous.realtime, expected, awake, asleep) if elapsed > STALL_OVER else None
     step = Step(expected, current.realtime) if abs(moved) > STEP_OVER else None
     return Change(stall, step)
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.machine import STALL_OVER, STEP_OVER, Change, Reading, Stall, Step, compare, drift
+from rules.machine import STALL_OVER, STEP_OVER, SUSPENDED_FROM, Change, Reading, Stall, Step, compare, drift
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -36,6 +36,14 @@ def test_a_stopped_process_moves_its_deadlines_by_the_gap() -> None:
 def test_a_suspended_machine_stalls_although_monotonic_stood_still() -> None:
     stall = Stall(UTC, UTC + 3600 * S + 100 * MS, gap=100 * MS, suspended=3600 * S)
     assert compare(BEFORE, after(100 * MS, asleep=3600 * S)) == Change(stall, None)
+
+
+def test_nanoseconds_between_two_readings_are_no_suspend() -> None:
+    almost = after(5 * S, asleep=SUSPENDED_FROM - 1)
+    assert compare(BEFORE, almost).stall == Stall(UTC, UTC + 5 * S + SUSPENDED_FROM - 1, gap=5 * S, suspended=0)
+    asleep = compare(BEFORE, after(5 * S, asleep=SUSPENDED_FROM)).stall
+    assert asleep is not None
+    assert asleep.suspended == SUSPENDED_FROM == 10 * MS
 
 
 def test_a_clock_moved_by_250_ms_is_slewing_and_by_more_is_stepped() -> None:
