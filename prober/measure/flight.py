@@ -16,6 +16,9 @@ class Flight:
     def __len__(self) -> int:
         return len(self._timeouts)
 
+    def __contains__(self, call: Call) -> bool:
+        return call in self._timeouts
+
     def add(self, call: Call, timeout: int) -> None:
         """`call.deadline` is set and does not lie before that of the last call with the same time-out."""
         queue = self._queues.get(timeout)
@@ -43,6 +46,10 @@ class Flight:
         """The earliest deadline."""
         firsts = [next(iter(queue)).deadline for queue in self._queues.values() if queue]
         return min(firsts) if firsts else None
+
+    def first_begun(self, now: int) -> int:
+        """When the oldest open call began; `now` when there is none."""
+        return min((next(iter(queue)).begun for queue in self._queues.values() if queue), default=now)
 
     def shift(self, gap: int) -> None:
         """Move every deadline by a gap in which our machine stood still."""

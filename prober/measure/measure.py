@@ -1,125 +1,32 @@
 """The measuring loop: begins calls when they are due, ends them at their deadline, and closes seconds.
 
-Everything happens in `tick` (called when something is due) and in `_ended` (called by engines); both only move values, so that
-tests drive them on a moved clock with engines of their own. What a closed second means is the judges' business.
+Everything happens in `tick` (called when something is due) and in the judge's `ended` (called by engines); both only move
+values, so that tests drive them on a moved clock with engines of their own. What a closed second means is the keepers' business.
 """
 
-from bisect import bisect_left
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from heapq import heapify, heapreplace
-from typing import Protocol
 
-from prober import logs
-from prober.board import FAULTS, WIDTH, Board, Column
-from prober.link import DURATION_BUCKETS, LAG_BUCKETS
 from prober.measure.clock import NS, Clock, Grid
+from prober.measure.figures import Figures
 from prober.measure.flight import Flight
-from prober.measure.lane import Lane, spread
-from prober.measure.ring import Layout, Ring, Slot
+from prober.measure.judge import Judge
+from prober.measure.lane import Lane
+from prober.measure.listener import Listener
+from prober.measure.plan import Plan
+from prober.measure.ring import Layout, Ring
 from prober.probes.call import Call
-from rules import politeness, suspicion
-from rules.faults import classify
-from rules.machine import STALL_OVER, Reading, Stall, Step, compare
-from rules.model import Fault, Finding, Observation, Trouble
-from rules.suspicion import Settlement
+from rules.machine import STALL_OVER, SUSPENDED_FROM, Reading, Stall, Step, compare
+from rules.model import Fault
 
-log = logs.get("measure")
+__all__ = ["HEARTBEAT", "Listener", "Measure", "Plan"]
 
 #: Between two heartbeats, ns (DESIGN.md, "Own machine").
 HEARTBEAT = 100_000_000
 #: A reading of three clocks that took longer than this was torn, and is taken anew, ns.
 _TORN = 5_000_000
-_FAULT_COLUMN: Mapping[Fault, int] = {fault: Column.CALLS + n for n, fault in enumerate(FAULTS)}
-
-
-class Histogram:
-    """Counts by upper bound, the last one without bound; `sum` in seconds."""
-
-    __slots__ = ("_bounds", "counts", "sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self._bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(self._bounds, seconds)] += 1
-        self.sum += seconds
-
-
-class Listener(Protocol):
-    """Who is told what the loop sees."""
-
-    def closed(self, slot: Slot) -> None:
-        """A second (or a stretch of unmeasured ones) of a service has closed."""
-        ...
-
-    def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
-        """A call of an endpoint has failed; its fault is settled."""
-        ...
-
-    def installed(self, plan: "Plan") -> None:
-        """Seconds that begin from now on are measured by this plan."""
-        ...
-
-    def retired(self, service: str) -> None:
-        """The last open second of a service that is no longer configured has closed."""
-        ...
-
-    def stalled(self, stall: Stall) -> None: ...
-
-    def stepped(self, step: Step) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be called: the services' layouts, the controls, and the board on which figures appear."""
-
-    layouts: tuple[Layout, ...]
-    controls: tuple[Lane, ...]
-    board: Board
-
-    @classmethod
-    def of(cls, services: Mapping[str, Mapping[str, Iterable[Lane]]], controls: Iterable[Lane]) -> "Plan":
-        """`services` are lanes by service and channel. Gives every lane its place, its index and its row on the board."""
-        layouts = []
-        for service, channels in services.items():
-            lanes: list[Lane] = []
-            spans = []
-            for number, (channel, some) in enumerate(channels.items()):
-                first = len(lanes)
-                for lane in some:
-                    lane.channel, lane.index = number, len(lanes)
-                    lanes.append(lane)
-                if len(lanes) > first:
-                    spans.append((channel, first, len(lanes)))
-            layouts.append(Layout(service, tuple(lanes), tuple(spans)))
-        every = [lane for layout in layouts for lane in layout.lanes]
-        for row, lane in enumerate(every):
-            lane.row = row * WIDTH
-        wards = tuple(controls)
-        spread([*every, *wards])
-        board = Board.create([(lane.key.service, lane.key.channel, lane.key.endpoint, lane.kind) for lane in every])
-        return cls(tuple(layouts), wards, board)
-
-
-def _go_on_counting(old: Board, new: Board) -> None:
-    """What an endpoint has shown and counted so far stays on the board over a reload."""
-    rows = {key: row for row, key in enumerate(old.keys)}
-    for row, key in enumerate(new.keys):
-        if key in rows:
-            start = rows[key] * WIDTH
-            new.cells[row * WIDTH : (row + 1) * WIDTH] = old.cells[start : start + WIDTH]
-
-
-@dataclass(slots=True)
-class _Suspicion:
-    lane: Lane
-    call: Call
-    finding: Finding
-    instants: tuple[int, ...]
+#: Calls are begun for so long at a stretch, ns; then those that have answered have their turn, however many are due.
+_STRETCH = 20_000_000
 
 
 class Measure:
@@ -135,14 +42,11 @@ class Measure:
         self._heap: list[tuple[int, int, Lane]] = []
         self._plan: Plan | None = None
         self._next_plan: tuple[int, Plan] | None = None  # from this second on
-        self._successes: deque[int] = deque()  # of controls, monotonic ns
-        self._suspicions: list[_Suspicion] = []
-        self._in_gap = False
-        self._longest = 0  # time-out, ns
         self._hold_until = 0  # UTC ns: after a step back, nothing begins before
         self.rings: dict[str, Ring] = {}
-        self.durations: dict[tuple[str, str], Histogram] = {}
-        self.lag = Histogram(LAG_BUCKETS)
+        self.figures = Figures()
+        self._judge = Judge(clock, self._grid, self._flight, self.figures, listener, self._complete)
+        self._judge.beat = self._beat.monotonic
         self.stalls = 0
         self.steps = 0
         self.stopping = False
@@ -162,13 +66,9 @@ class Measure:
         """UTC ns now, by the grid."""
         return self._grid.utc(self._clock.monotonic())
 
-    @property
-    def controls_configured(self) -> bool:
-        return bool(self._plan and self._plan.controls)
-
     def controls_fine(self, within: int) -> bool:
         """Whether a control succeeded in the last `within` ns."""
-        return bool(self._successes) and self._clock.monotonic() - self._successes[-1] <= within
+        return self._judge.suspicions.fine(self._clock.monotonic(), within)
 
     # plans
 
@@ -177,8 +77,9 @@ class Measure:
 
         `closed` says of a service that is not measured yet which second it has closed last.
         """
-        now = self.utc()
-        second = now // NS if self._plan is None else now // NS + 1
+        second = self.utc() // NS
+        if self._plan is not None:
+            second = max(second, self._newest()) + 1
         for layout in plan.layouts:
             if layout.service not in self.rings:
                 self._open_ring(layout, closed.get(layout.service, second - 1), second)
@@ -188,6 +89,10 @@ class Measure:
             self._next_plan = (second, plan)
         return second
 
+    def _newest(self) -> int:
+        """The newest second that has come to be."""
+        return max((ring.newest for ring in self.rings.values() if not ring.retired), default=0)
+
     def _open_ring(self, layout: Layout, closed: int, second: int) -> None:
         """Go on after second `closed`: what lies between was not measured, what lies ahead is not measured again."""
         ring = self.rings[layout.service] = Ring(layout, closed)
@@ -196,11 +101,19 @@ class Measure:
         elif closed >= second:
             self._hold_until = max(self._hold_until, (closed + 1) * NS)
 
+    def _install_when_due(self, second: int, plan: Plan, utc: int) -> None:
+        """A plan holds from a second's boundary on: never for one that has come to be under the plan before."""
+        newest = self._newest()
+        if newest >= second:  # a stall or a step has just let it come to be
+            second = newest + 1
+            self._next_plan = (second, plan)
+        if utc // NS >= second or utc < self._hold_until:  # nothing is measured while we hold: no need to wait
+            self._install(plan, second)
+
     def _install(self, plan: Plan, second: int) -> None:
+        first = self._plan is None
         if self._plan is not None:
-            _go_on_counting(self._plan.board, plan.board)
-            for lane in [*(x for layout in self._plan.layouts for x in layout.lanes), *self._plan.controls]:
-                lane.probe.close()
+            plan.succeed(self._plan)
         services = {layout.service: layout for layout in plan.layouts}
         for name, ring in self.rings.items():
             if not ring.retired:
@@ -209,14 +122,11 @@ class Measure:
             ring.layout = services.get(name, ring.layout)
         self._plan = plan
         self._next_plan = None
-        lanes = [lane for layout in plan.layouts for lane in layout.lanes] + list(plan.controls)
-        self._longest = max((lane.timeout for lane in lanes), default=0)
-        begin = max(self.utc(), second * NS, self._hold_until)
-        self._heap = [(lane.first_due(begin), order, lane) for order, lane in enumerate(lanes)]
+        self.figures.install(plan)
+        self._judge.controls = bool(plan.controls)
+        begin = max(self.utc() if first else second * NS, self._hold_until)
+        self._heap = [(lane.first_due(begin), n, lane) for n, lane in enumerate([*plan.endpoints, *plan.controls])]
         heapify(self._heap)
-        for layout in plan.layouts:
-            for channel, _, _ in layout.channels:
-                self.durations.setdefault((layout.service, channel), Histogram(DURATION_BUCKETS))
         self._listener.installed(plan)
 
     # the pace
@@ -224,19 +134,22 @@ class Measure:
     def tick(self) -> int:
         """Do all that is due now; answers when (monotonic ns) the next thing is."""
         now = self._clock.monotonic()
-        if now - self._beat.monotonic >= HEARTBEAT:
+        if now - self._beat.monotonic >= HEARTBEAT or self._suspended(now):
             self.heartbeat()
             now = self._clock.monotonic()
         utc = self._grid.utc(now)
-        if self._next_plan is not None and utc // NS >= self._next_plan[0]:
-            self._install(self._next_plan[1], self._next_plan[0])
+        if self._next_plan is not None:
+            self._install_when_due(*self._next_plan, utc)
         if not self.stopping and utc >= self._hold_until:
             self._reach(utc // NS)
             self._begin_due(utc)
         for call in self._flight.expired(now):
-            call.expire(now)
-        if self._suspicions:
-            self._settle(self._clock.monotonic())
+            try:
+                call.expire(now)
+            except Exception as error:  # noqa: BLE001 - a defect of an engine is one call's, and no other's
+                self._judge.broken(call, error)
+        if self._judge.suspicions:
+            self._judge.suspicions.expire(now)
         self._close_ripe(self._grid.utc(self._clock.monotonic()) // NS)
         return self._next_wake()
 
@@ -257,180 +170,58 @@ class Measure:
 
     def _begin_due(self, utc: int) -> None:
         heap = self._heap
-        while heap and heap[0][0] <= utc:
+        second = utc - utc % NS  # begin of the running one, ns
+        enough = utc + _STRETCH
+        while heap and heap[0][0] <= utc < enough:
             due, order, lane = heap[0]
             now = self._clock.monotonic()
             utc = self._grid.utc(now)
+            if utc - second >= NS:  # so many were due that a second has passed over them
+                second = utc - utc % NS
+                self._reach(second // NS)
             upcoming = due + lane.every
-            if upcoming <= utc - utc % NS:
-                upcoming = lane.first_due(utc - utc % NS)
+            if upcoming <= second:
+                upcoming = lane.first_due(second)
             heapreplace(heap, (upcoming, order, lane))
             if lane.control:
-                self._begin_control(lane, due, now, utc)
+                if due >= second:
+                    self._begin_control(lane, due, now, utc)
             else:
-                self._begin(lane, due, now, utc)
+                self._begin(lane, due, now, utc, late=due < second)
 
-    def _begin(self, lane: Lane, due: int, now: int, utc: int) -> None:
-        ring = self.rings[lane.key.service]
-        slot = ring.slot(due // NS)
+    def _begin(self, lane: Lane, due: int, now: int, utc: int, *, late: bool) -> None:
+        slot = self.rings[lane.key.service].slot(due // NS)
         if slot is None:
             return
-        if due // NS != utc // NS:
+        if late:
             slot.miss(lane.index, "late_start")
+            self.figures.missed(lane)
         elif utc < lane.wait_until:
             slot.miss(lane.index, "throttled")
+            self.figures.missed(lane)
         elif lane.open >= lane.hold or len(self._flight) >= self._descriptors:
             slot.fail(lane.index, Fault.OWN, "own_limit")
-            self._count(lane, Fault.OWN)
-            return
+            self.figures.count(lane, Fault.OWN)
         else:
-            call = lane.probe.call(self._ended)
+            call = lane.probe.call(self._judge.ended)
             slot.pending += 1
             call.slot = slot
             self._start(lane, call, due, now, utc)
-            return
-        if self._plan is not None:
-            self._plan.board.cells[lane.row + Column.MISSED] += 1
 
     def _begin_control(self, lane: Lane, due: int, now: int, utc: int) -> None:
-        if due // NS == utc // NS and lane.open < lane.hold and len(self._flight) < self._descriptors:
-            self._start(lane, lane.probe.call(self._control_ended), due, now, utc)
+        if lane.open < lane.hold and len(self._flight) < self._descriptors:
+            self._start(lane, lane.probe.call(self._judge.control_ended), due, now, utc)
 
     def _start(self, lane: Lane, call: Call, due: int, now: int, utc: int) -> None:
-        self.lag.add((utc - due) / NS)
+        self.figures.lag.add((utc - due) / NS)
         call.owner = lane
         call.deadline = now + lane.timeout
         lane.open += 1
         self._flight.add(call, lane.timeout)
-        call.start(now, utc)
-
-    # the ends of calls
-
-    def _ended(self, call: Call) -> None:
-        lane: Lane = call.owner
-        slot: Slot = call.slot
-        self._flight.remove(call)
-        lane.open -= 1
-        if call.healthy:
-            slot.ok[lane.index] += 1
-            lane.failing = lane.back_off = lane.wait_until = 0
-            if not lane.history.passed:
-                lane.history = replace(lane.history, passed=True, tls_worked=lane.tls or lane.history.tls_worked)
-            self._conclude(lane, call, Fault.NONE)
-            return
-        observation = call.observation
-        assert observation is not None
-        finding = classify(observation, lane.history, lane.vendor)
-        self._remember(lane, observation)
-        if finding.fault is Fault.NONE:
-            slot.ok[lane.index] += 1
-            self._conclude(lane, call, Fault.NONE)
-        elif self._in_gap or call.ended - self._beat.monotonic > STALL_OVER:
-            self._fail(lane, call, Finding(Fault.OWN, "stalled"))
-        elif not finding.suspected:
-            self._fail(lane, call, finding)
-        elif not self.controls_configured:
-            self._fail(lane, call, suspicion.resolve(finding, None))
-        else:
-            instants = suspicion.instants(observation.trouble, call.begun, call.ended)
-            self._suspect(_Suspicion(lane, call, finding, instants))
-
-    def _remember(self, lane: Lane, observation: Observation) -> None:
-        """What later calls of this endpoint may be judged by, and how long it asks to be left alone."""
-        history = lane.history
-        if observation.verified and not history.tls_worked:
-            history = replace(history, tls_worked=True)
-        if (300 <= observation.code < 400 or observation.trouble is Trouble.REDIRECT_LOOP) and not history.redirected:
-            history = replace(history, redirected=True)
-        lane.history = history
-
-    def _suspect(self, suspect: _Suspicion) -> None:
-        settlement = suspicion.settle(suspect.instants, self._successes, self._clock.monotonic())
-        if settlement is Settlement.PENDING:
-            self._suspicions.append(suspect)
-        else:
-            self._fail(suspect.lane, suspect.call, suspicion.resolve(suspect.finding, settlement))
-
-    def _settle(self, now: int) -> None:
-        waiting, self._suspicions = self._suspicions, []
-        for suspect in waiting:
-            settlement = suspicion.settle(suspect.instants, self._successes, now)
-            if settlement is Settlement.PENDING:
-                self._suspicions.append(suspect)
-            else:
-                self._fail(suspect.lane, suspect.call, suspicion.resolve(suspect.finding, settlement))
-
-    def _fail(self, lane: Lane, call: Call, finding: Finding) -> None:
-        slot: Slot = call.slot
-        slot.fail(lane.index, finding.fault, finding.reason)
-        lane.failing += 1
-        if "throttled" in finding.tags and call.observation is not None:
-            utc = self.utc()
-            seconds, lane.back_off = politeness.wait(call.observation.headers, lane.back_off, utc // NS)
-            lane.wait_until = utc + seconds * NS
-        self._listener.failed(lane, call, finding)
-        self._conclude(lane, call, finding.fault)
-
-    def _conclude(self, lane: Lane, call: Call, fault: Fault) -> None:
-        """The call's fault is settled: count it, and close its second if that was all it waited for."""
-        self._show(lane, call, fault)
-        slot: Slot = call.slot
-        slot.pending -= 1
-        if not slot.pending:
-            second = self._grid.utc(self._clock.monotonic()) // NS
-            if slot.second < second and slot.second == self.rings[lane.key.service].closed + 1:
-                self._close_ripe(second)
-
-    def _show(self, lane: Lane, call: Call, fault: Fault) -> None:
-        plan = self._plan
-        duration = (call.ended - call.begun) / NS
-        histogram = self.durations.get((lane.key.service, lane.key.channel))
-        if histogram is not None:
-            histogram.add(duration)
-        if plan is None or lane.row < 0:
-            return
-        cells, row = plan.board.cells, lane.row
-        cells[row + Column.ENDED] = (call.begun_utc + call.ended - call.begun) / NS
-        cells[row + Column.SUCCESS] = fault is Fault.NONE
-        cells[row + Column.DURATION] = duration
-        cells[row + Column.CODE] = call.code
-        cells[row + _FAULT_COLUMN[fault]] += 1
-        if lane.tls and call.cert_expiry:
-            cells[row + Column.CERT_EXPIRY] = call.cert_expiry
-        last, column = call.begun, row + Column.PHASE
-        for mark in call.marks:
-            if mark:
-                cells[column] = (mark - last) / NS
-                last = mark
-            else:
-                cells[column] = -1.0
-            column += 1
-
-    def _count(self, lane: Lane, fault: Fault) -> None:
-        if self._plan is not None and lane.row >= 0:
-            self._plan.board.cells[lane.row + _FAULT_COLUMN[fault]] += 1
-
-    def _control_ended(self, call: Call) -> None:
-        lane: Lane = call.owner
-        self._flight.remove(call)
-        lane.open -= 1
-        if call.healthy:
-            self._successes.append(call.ended)
-            if lane.failing:
-                log.info("control answers again", extra=logs.fields(control=lane.key.endpoint, failed=lane.failing))
-            lane.failing = 0
-            if self._suspicions:
-                self._settle(self._clock.monotonic())
-            return
-        lane.failing += 1
-        if lane.failing == 1 and call.observation is not None:
-            seen = call.observation
-            log.warning(
-                "control failed",
-                extra=logs.fields(
-                    control=lane.key.endpoint, stage=seen.stage, trouble=seen.trouble or seen.unmet, detail=seen.detail
-                ),
-            )
+        try:
+            call.start(now, utc)
+        except Exception as error:  # noqa: BLE001 - a defect of an engine is one call's, and no other's
+            self._judge.broken(call, error)
 
     # seconds
 
@@ -439,11 +230,20 @@ class Measure:
         for name, ring in self.rings.items():
             for slot in ring.ripe(second):
                 self._listener.closed(slot)
-            if ring.retired and not ring.open:
+            if ring.retired and not ring.open and not self._comes_again(name):
                 gone.append(name)
         for name in gone:
             del self.rings[name]
             self._listener.retired(name)
+
+    def _complete(self, service: str, second: int) -> None:
+        """Nothing of a second is pending any more: it closes at once if nothing else keeps it open."""
+        now = self._grid.utc(self._clock.monotonic()) // NS
+        if second < now and second == self.rings[service].closed + 1:
+            self._close_ripe(now)
+
+    def _comes_again(self, service: str) -> bool:
+        return self._next_plan is not None and any(x.service == service for x in self._next_plan[1].layouts)
 
     # our own machine
 
@@ -457,29 +257,36 @@ class Measure:
 
     def woken(self) -> None:
         """Before any event is believed: has the process stood still since the last heartbeat?"""
-        if self._clock.monotonic() - self._beat.monotonic > STALL_OVER:
+        now = self._clock.monotonic()
+        if now - self._beat.monotonic > STALL_OVER or self._suspended(now):
             self.heartbeat()
+
+    def _suspended(self, now: int) -> bool:
+        """Whether the machine was suspended since the last heartbeat, for however short a while by the monotonic clock."""
+        beat = self._beat
+        return self._clock.boottime() - now - beat.boottime + beat.monotonic >= SUSPENDED_FROM
 
     def heartbeat(self) -> None:
         """Compare the clocks with the last reading, and do what a stall or a step demands."""
         reading = self._reading()
         change = compare(self._beat, reading)
         self._beat = reading
-        self._in_gap = change.stall is not None
+        self._judge.beat, self._judge.in_gap = reading.monotonic, change.stall is not None
         if change.stall is not None:
             self._stalled(change.stall)
         if change.step is not None:
             self._stepped(change.step)
         self._grid.follow(reading.monotonic, reading.realtime)
-        horizon = reading.monotonic - 2 * suspicion.WINDOW - self._longest
-        while self._successes and self._successes[0] < horizon:
-            self._successes.popleft()
+        self._judge.suspicions.forget(self._flight.first_begun(reading.monotonic))
 
     def _stalled(self, stall: Stall) -> None:
         self.stalls += 1
         self._flight.shift(stall.gap)
         for ring in self.rings.values():
             ring.void(stall.start_utc // NS, stall.end_utc // NS, "stalled")
+        if stall.suspended:
+            self._judge.awake_since = self._beat.monotonic
+            self._judge.suspicions.slept(self._beat.monotonic)
         self._listener.stalled(stall)
 
     def _stepped(self, step: Step) -> None:
@@ -487,12 +294,15 @@ class Measure:
         for ring in self.rings.values():
             if step.forward:
                 ring.void(step.from_utc // NS, step.to_utc // NS, "clock_stepped")
-            else:
-                ring.void(ring.closed + 1, ring.newest, "clock_stepped")
+            else:  # these come a second time
+                ring.void(step.to_utc // NS, ring.newest, "clock_stepped")
         if not step.forward:
             self._hold_until = max([(ring.newest + 1) * NS for ring in self.rings.values()], default=0)
         self._grid.follow(self._beat.monotonic, self._beat.realtime)
         begin = max(self.utc(), self._hold_until)
+        for _, _, lane in self._heap:
+            if lane.wait_until:
+                lane.wait_until += step.delta
         self._heap = [(lane.first_due(begin), order, lane) for _, order, lane in self._heap]
         heapify(self._heap)
         self._listener.stepped(step)

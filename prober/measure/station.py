@@ -17,7 +17,7 @@ from prober.measure.evidence import Evidence
 from prober.measure.keeper import Keeper, Outcome
 from prober.measure.lane import Lane
 from prober.measure.measure import Measure
-from prober.measure.measure import Plan as MeasurePlan
+from prober.measure.plan import Plan as MeasurePlan
 from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed
 from prober.probes.call import Call
@@ -288,8 +288,8 @@ class Station:
         return {
             "type": "totals",
             "seconds": [[s, c, v.value, n] for (s, c, v), n in self.seconds.items()],
-            "durations": {f"{s}\x1f{c}": [h.counts, h.sum] for (s, c), h in measure.durations.items()},
-            "lag": [measure.lag.counts, measure.lag.sum],
+            "durations": {f"{s}\x1f{c}": [h.counts, h.sum] for (s, c), h in measure.figures.durations.items()},
+            "lag": [measure.figures.lag.counts, measure.figures.lag.sum],
             "acts": [[kind, outcome, n] for (kind, outcome), n in self.acts_done.items()],
             "pending": len(self.pending),
             "oldest": max((second - act.created for act, _ in self.pending.values()), default=0),

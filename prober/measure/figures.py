@@ -1,0 +1,79 @@
+"""What the loop counts for people and programs: an endpoint's newest figures on the board, durations and lag."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+
+from prober.board import FAULTS, Column
+from prober.link import DURATION_BUCKETS, LAG_BUCKETS
+from prober.measure.clock import NS
+from prober.measure.lane import Lane
+from prober.measure.plan import Plan
+from prober.probes.call import Call
+from rules.model import Fault
+
+_FAULT_COLUMN: Mapping[Fault, int] = {fault: Column.CALLS + n for n, fault in enumerate(FAULTS)}
+
+
+class Histogram:
+    """Counts by upper bound, the last one without bound; `sum` in seconds."""
+
+    __slots__ = ("_bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(self._bounds, seconds)] += 1
+        self.sum += seconds
+
+
+class Figures:
+    """`durations` by service and channel count since the start, over all reloads; `lag` is begin minus due."""
+
+    __slots__ = ("_cells", "durations", "lag")
+
+    def __init__(self) -> None:
+        self._cells: memoryview[float] = memoryview(bytearray(8)).cast("d")
+        self.durations: dict[tuple[str, str], Histogram] = {}
+        self.lag = Histogram(LAG_BUCKETS)
+
+    def install(self, plan: Plan) -> None:
+        """Show what ends from now on on this plan's board."""
+        self._cells = plan.board.cells
+        for layout in plan.layouts:
+            for channel, _, _ in layout.channels:
+                self.durations.setdefault((layout.service, channel), Histogram(DURATION_BUCKETS))
+
+    def show(self, lane: Lane, call: Call, fault: Fault) -> None:
+        """A call has ended, and its fault is settled."""
+        duration = (call.ended - call.begun) / NS
+        self.durations[lane.key.service, lane.key.channel].add(duration)
+        row = lane.row
+        if row < 0:
+            return
+        cells = self._cells
+        cells[row + Column.ENDED] = (call.begun_utc + call.ended - call.begun) / NS
+        cells[row + Column.SUCCESS] = fault is Fault.NONE
+        cells[row + Column.DURATION] = duration
+        cells[row + Column.CODE] = call.code
+        cells[row + _FAULT_COLUMN[fault]] += 1
+        if lane.tls and call.cert_expiry:
+            cells[row + Column.CERT_EXPIRY] = call.cert_expiry
+        last, column = call.begun, row + Column.PHASE
+        for mark in call.marks:
+            if mark:
+                cells[column] = (mark - last) / NS
+                last = mark
+            else:
+                cells[column] = -1.0
+            column += 1
+
+    def count(self, lane: Lane, fault: Fault) -> None:
+        """A call was not made, and counts as failed all the same."""
+        self._cells[lane.row + _FAULT_COLUMN[fault]] += 1
+
+    def missed(self, lane: Lane) -> None:
+        """A call was due and not made."""
+        self._cells[lane.row + Column.MISSED] += 1
