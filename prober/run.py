@@ -21,6 +21,7 @@ from prober.child import Child
 from prober.config import Loaded
 from prober.errors import ProberError
 from prober.link import Message
+from prober.listen import listen_on
 from prober.measure import lanes as lanes_of
 from prober.measure.clock import NS, Clock, SystemClock
 from prober.measure.keeper import Keeper
@@ -44,36 +45,9 @@ log = logs.get("run")
 CALLS_GRACE, DELIVERIES_GRACE = 2.0, 5.5
 #: The part of the descriptors that calls may take (DESIGN.md, "Own machine").
 _DESCRIPTORS = 0.8
-_LISTEN_BACKLOG = 512
+#: Seconds that the address may still be held by the serving process of a predecessor that was killed.
+_PREDECESSOR = 5.0
 _ALL = 1 << 40  # seconds; a reader stops at the last closed one
-
-
-class StartError(ProberError):
-    """The program cannot start; says why and what to do."""
-
-
-def listen_on(address: str) -> socket.socket:
-    """A listening socket on `host:port`. Raises StartError where the port is in use or the address not ours."""
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    try:
-        found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, proto, _, where = found[0]
-        sock = socket.socket(family, kind, proto)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(where)
-            sock.listen(_LISTEN_BACKLOG)
-        except OSError:
-            sock.close()
-            raise
-    except OSError as error:
-        raise StartError(
-            f"cannot listen on {address}: {error.strerror or error}; "
-            "set `listen` to a free address, or stop the program that has it"
-        ) from error
-    sock.setblocking(False)
-    return sock
 
 
 def descriptors() -> int:
@@ -94,7 +68,7 @@ def run(loaded: Loaded) -> int:
     try:
         store = Store.open(locate(loaded.settings.store, loaded.base))
         try:
-            sock = listen_on(loaded.settings.listen)
+            sock = listen_on(loaded.settings.listen, _PREDECESSOR)
             program = Program(loaded, store, sock, handler)
             child = program.child
             child.spawn()
