@@ -87,7 +87,7 @@ def test_small_steps_add_up_in_the_drift() -> None:
 
 
 awake = st.integers(0, 100 * S)
-asleep = st.one_of(st.just(0), st.integers(0, 10_000 * S))
+asleep = st.one_of(st.just(0), st.integers(SUSPENDED_FROM, 10_000 * S))
 stepped = st.one_of(st.just(0), st.integers(-1000 * S, 1000 * S))
 
 
