@@ -139,7 +139,7 @@ def _said(result: "Called") -> Iterator[tuple[str, str]]:
     if seen.peer:
         yield "peer", seen.peer + (f", {seen.tls_version}" if seen.tls_version else "")
     if seen.family_errors:
-        yield "other addresses", ", ".join(seen.family_errors)
+        yield "failed addresses", ", ".join(seen.family_errors)
     if seen.cert_expiry:
         left = seen.cert_expiry - time.time()
         when = f"{left / _DAY:.0f} days left" if left >= _DAY else "less than a day left" if left > 0 else "expired"

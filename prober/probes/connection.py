@@ -69,7 +69,7 @@ class Connection:
             raise
         self._flush_tls()
         self.verified = self.tls.context.verify_mode == ssl.CERT_REQUIRED
-        self.expiry = _expiry_of(self.tls)
+        self.expiry = expiry_of(self.tls)
         return True
 
     def _flush_tls(self) -> None:
@@ -196,7 +196,8 @@ def show_address(address: Any) -> str:
     return f"[{address[0]}]:{address[1]}" if ":" in str(address[0]) else f"{address[0]}:{address[1]}"
 
 
-def _expiry_of(tls: ssl.SSLObject) -> int:
+def expiry_of(tls: ssl.SSLObject) -> int:
+    """The earliest notAfter of the chain that the peer has shown, unix seconds; 0: unknown."""
     leaf = tls.getpeercert(binary_form=True)
     return 0 if leaf is None else _earliest(leaf, _Held(tls))
 

@@ -6,40 +6,58 @@ calls over and takes their ends. A fresh client and connection a call, as eviden
 
 import asyncio
 import contextlib
-import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from prober.probes.call import Call, phase_durations
-from prober.probes.errors import os_trouble, tls_trouble
-from prober.probes.http import BODY, Expectation
+from prober.probes.http import Expectation
+from prober.probes.httpx_exchange import Seen, exchange
 from prober.probes.target import context_for
 from prober.settings import ApiEndpoint
-from rules.model import HTTP_PHASES, Kind, Observation, Stage, Trouble
+from rules.model import Kind, Observation, Stage, Trouble
 
-_RESOLVE, _CONNECT, _TLS, _PROCESSING, _TRANSFER = range(5)
 _REDIRECTS = 20
+_BEAT = 0.1  # seconds
+#: The thread is behind when its heart has not beaten for so long, ns; its silence then says nothing of any server.
+BEHIND = 500_000_000
+_DETAIL = 200  # characters
+_GONE = (Trouble.CLOSED, Trouble.RESET)
 
 
 class HttpxEngine:
-    """The thread. `loop` is the measuring loop, on which calls begin and end."""
+    """The thread. `measuring` is the measuring loop, on which calls begin and end."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.measuring = loop
         self.loop = asyncio.new_event_loop()
+        self._beat = time.monotonic_ns()
+        self._behind = 0  # when it was last found to be behind
         self._thread = threading.Thread(target=self._run, name="httpx", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
+        self.loop.call_soon(self._live)
         self.loop.run_forever()
+        self.loop.run_until_complete(_wind_up())
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
+
+    def _live(self) -> None:
+        now = time.monotonic_ns()
+        if now - self._beat > BEHIND:
+            self._behind = now
+        self._beat = now
+        self.loop.call_later(_BEAT, self._live)
+
+    def was_behind(self, since: int) -> bool:
+        """Whether the thread has not kept up at any time from `since` (monotonic ns) on."""
+        return self._behind >= since or time.monotonic_ns() - self._beat > BEHIND
 
     def probe(self, endpoint: ApiEndpoint, markers: tuple[bytes, ...]) -> "HttpxProbe":
         return HttpxProbe(self, endpoint, markers)
@@ -50,6 +68,16 @@ class HttpxEngine:
         self._thread.join(2.0)
 
 
+async def _wind_up() -> None:
+    """End what is still under way on this loop, and let its transports close."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for _ in range(3):  # a transport closes in the iteration after the one in which it was told to
+        await asyncio.sleep(0)
+
+
 class HttpxProbe:
     """Makes the calls of one endpoint."""
 
@@ -57,17 +85,29 @@ class HttpxProbe:
         self.engine = engine
         self.endpoint = endpoint
         self.expectation = Expectation.of(endpoint.expect, markers)
-        self.context = context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify)
+        # httpcore itself sets these protocols, in the context that it is given: another's must not get them
+        alpn = ("http/1.1", "h2") if endpoint.http2 else ("http/1.1",)
+        self.context = context_for(endpoint.ca, endpoint.client_cert, verify=endpoint.verify, alpn=alpn)
         self.headers = {name: value.get_secret_value() for name, value in endpoint.headers.items()}
         self.proxy = endpoint.proxy.get_secret_value() if endpoint.proxy else None
         self.proxy_host = urlsplit(self.proxy).hostname or "" if self.proxy else ""
+        self.tunnel = self.proxy is not None and endpoint.url.lower().startswith("https:")
         self._kept: httpx.AsyncClient | None = None
 
+    @property
+    def addresses(self) -> tuple[str | None, ...]:
+        """The fixed addresses in their order; None: where the name leads (or the proxy goes)."""
+        return self.endpoint.resolve if self.endpoint.resolve and self.proxy is None else (None,)
+
     def client(self) -> httpx.AsyncClient:
-        """The client of one call, or the kept one."""
-        if self.endpoint.connection == "reuse" and self._kept is not None:
+        """The client of one call, or the kept one. In the thread."""
+        if self._kept is not None:
             return self._kept
         client = httpx.AsyncClient(
+            headers={
+                "User-Agent": "prober",
+                "Accept-Encoding": "identity",
+            },  # what is expected is written in plain text
             verify=self.context,
             http2=self.endpoint.http2,
             proxy=self.proxy,
@@ -92,32 +132,42 @@ class HttpxProbe:
 class HttpxCall(Call):
     """One call through httpx. What the other thread finds is brought over whole, in one callback."""
 
-    __slots__ = ("_future", "_over", "_probe", "_seen")
+    __slots__ = ("_future", "_over", "_probe", "_seen", "_tried")
 
     def __init__(self, probe: HttpxProbe, done: Callable[[Call], None], full: bool) -> None:
         super().__init__(done, full=full)
         self._probe = probe
         self._over = False
         self._future: Any = None
-        self._seen = _Seen()
+        self._seen = Seen(tunnel=probe.tunnel)
+        self._tried: list[str] = []
 
     def start(self, now: int, utc: int) -> None:
         self.begun, self.begun_utc = now, utc
         self._future = asyncio.run_coroutine_threadsafe(self._run(), self._probe.engine.loop)
 
+    # in the thread
+
     async def _run(self) -> None:
-        seen, probe = self._seen, self._probe
-        try:
-            await _exchange(probe, seen)
-        except httpx.TooManyRedirects as error:
-            seen.trouble, seen.detail = Trouble.REDIRECT_LOOP, str(error)
-        except httpx.ProxyError as error:
-            seen.trouble, seen.detail = Trouble.PROXY, str(error)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ssl.SSLError) as error:
-            seen.trouble, seen.detail = _trouble(error)
+        probe = self._probe
+        for address in probe.addresses:
+            seen = await self._attempt(address)
+            if seen.trouble in _GONE and not (seen.fresh or seen.code):
+                seen = await self._attempt(address)  # the kept connection had died (RFC 9112, 9.3.1)
+            if seen.trouble is None or seen.stage is not Stage.CONNECT:
+                break
+            if address is not None:
+                self._tried.append(f"{address} {seen.detail}")
         seen.ended = time.monotonic_ns()
         with contextlib.suppress(RuntimeError):  # the measuring loop is closing: nobody waits for the end
             probe.engine.measuring.call_soon_threadsafe(self._end, seen.trouble, seen.detail, seen.ended)
+
+    async def _attempt(self, address: str | None) -> Seen:
+        seen = self._seen = Seen(tunnel=self._probe.tunnel)
+        await exchange(self._probe, seen, address)
+        return seen
+
+    # on the measuring loop
 
     def _end(self, trouble: Trouble | None, detail: str, now: int) -> None:
         if self._over:
@@ -140,7 +190,10 @@ class HttpxCall(Call):
             self._end(seen.trouble, seen.detail, seen.ended)
             return
         self._future.cancel()
-        self._end(Trouble.TIMEOUT, "", now)
+        if self._probe.engine.was_behind(self.begun):
+            self._end(Trouble.ENGINE, "httpx did not keep up: too many calls of this engine for one processor", now)
+        else:
+            self._end(Trouble.TIMEOUT, "", now)
 
     def cancel(self) -> None:
         self._over = True
@@ -153,162 +206,30 @@ class HttpxCall(Call):
             stage=Stage.DONE if trouble is None else seen.stage,
             trouble=trouble,
             unmet=unmet,
-            detail=detail[:200],
+            detail=detail[:_DETAIL],
             code=seen.code,
-            text=seen.text,
+            text=seen.text[:_DETAIL],
             headers=seen.headers,
             body=seen.body,
             fresh=seen.fresh,
             verified=seen.secure and probe.endpoint.verify,
-            sent_whole=seen.stage in (Stage.HEADERS, Stage.BODY),
+            sent_whole=seen.sent,
             proxied=probe.proxy_host,
             begun=self.begun_utc,
             ended=self.begun_utc + self.ended - self.begun,
             phases=phase_durations(self.begun, seen.marks),
+            family_errors=tuple(self._tried),
             peer=seen.peer,
             local=seen.local,
-            received=len(seen.body),
+            received=seen.received,
+            cert_expiry=seen.cert_expiry,
+            tls_version=seen.tls_version,
         )
+
+    @property
+    def cert_expiry(self) -> int:
+        """notAfter of the chain in this call, unix seconds; 0 without TLS."""
+        return self._seen.cert_expiry
 
     def transcript(self) -> list[tuple[int, str, bytes]]:
         return list(self._seen.lines(self.begun))
-
-
-class _Seen:
-    """What the thread sees of a call; written there, read after its end (or at its deadline, as far as it has come)."""
-
-    def __init__(self) -> None:
-        self.stage = Stage.CONNECT
-        self.marks = [0] * len(HTTP_PHASES)
-        self.trouble: Trouble | None = None
-        self.detail = ""
-        self.ended = 0
-        self.code = 0
-        self.text = ""
-        self.headers: tuple[tuple[str, str], ...] = ()
-        self.body = b""
-        self.fresh = False
-        self.secure = False
-        self.peer = ""
-        self.local = ""
-        self.notes: list[tuple[int, str, bytes]] = []
-
-    async def trace(self, event: str, _info: dict[str, Any]) -> None:
-        """Events of httpcore's `trace` extension, of the last exchange of a redirect's chain in the end."""
-        now = time.monotonic_ns()
-        part, _, moment = event.rpartition(".")
-        if part.endswith("connect_tcp"):
-            self.fresh = True
-            self.stage = Stage.CONNECT
-            if moment == "complete":
-                self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # httpx resolves while it connects
-                self.marks[_CONNECT] = self.marks[_TLS] = now
-        elif part.endswith("start_tls"):
-            self.stage = Stage.TLS
-            if moment == "complete":
-                self.secure = True
-                self.marks[_TLS] = now
-        elif part.endswith("send_request_headers"):
-            self.stage = Stage.SEND
-        elif part.endswith("send_request_body") and moment == "complete":
-            self.stage = Stage.HEADERS
-        elif part.endswith("receive_response_headers") and moment == "complete":
-            self.stage = Stage.BODY
-            self.marks[_PROCESSING] = now
-
-    def lines(self, begun: int) -> Iterator[tuple[int, str, bytes]]:
-        for at, direction, data in self.notes:
-            yield at - begun, direction, data
-
-
-async def _exchange(probe: HttpxProbe, seen: _Seen) -> None:
-    client = probe.client()
-    endpoint = probe.endpoint
-    try:
-        request = client.build_request(
-            endpoint.method,
-            endpoint.url,
-            headers=probe.headers,
-            content=endpoint.body.encode() if endpoint.body else None,
-            extensions={"trace": seen.trace} | ({"sni_hostname": endpoint.sni} if endpoint.sni else {}),
-        )
-        seen.notes.append((time.monotonic_ns(), ">", f"{request.method} {request.url}\r\n".encode()))
-        response = await client.send(request, stream=True)
-        try:
-            await _receive(response, seen)
-        finally:
-            await response.aclose()
-    finally:
-        if endpoint.connection != "reuse":
-            await client.aclose()
-
-
-async def _receive(response: httpx.Response, seen: _Seen) -> None:
-    seen.code = response.status_code
-    seen.text = response.reason_phrase
-    seen.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-    head = f"{response.http_version} {response.status_code} {response.reason_phrase}\r\n"
-    head += "".join(f"{name}: {value}\r\n" for name, value in seen.headers)
-    seen.notes.append((time.monotonic_ns(), "<", head.encode("utf-8", "replace")))
-    stream = response.extensions.get("network_stream")
-    if stream is not None:
-        seen.peer = _shown(stream.get_extra_info("server_addr"))
-        seen.local = _shown(stream.get_extra_info("client_addr"))
-        seen.secure = stream.get_extra_info("ssl_object") is not None
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_raw():
-        if size < BODY:
-            chunks.append(chunk)
-        size += len(chunk)
-    seen.body = b"".join(chunks)[:BODY]
-    seen.notes.append((time.monotonic_ns(), "<", seen.body[:4096]))
-    seen.marks[_TRANSFER] = time.monotonic_ns()
-
-
-def _shown(address: object) -> str:
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) and len(address) >= 2 else ""
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what is behind it, nearest first; groups (of several addresses tried) opened."""
-    met: set[int] = set()
-    waiting = [error]
-    while waiting:
-        this = waiting.pop(0)
-        if this is None or id(this) in met:
-            continue
-        met.add(id(this))
-        yield this
-        if isinstance(this, BaseExceptionGroup):
-            waiting += this.exceptions
-        waiting += [this.__cause__, this.__context__]
-
-
-_DNS: dict[int, Trouble] = {
-    socket.EAI_NONAME: Trouble.DNS_NXDOMAIN,
-    socket.EAI_NODATA: Trouble.DNS_NO_ADDRESS,
-    socket.EAI_AGAIN: Trouble.DNS_SERVFAIL,
-}
-
-
-def _trouble(error: BaseException) -> tuple[Trouble, str]:
-    """What httpx raised, as the rules' Trouble: by what the socket or TLS said underneath where that is known."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
-            return tls_trouble(cause)
-        if isinstance(cause, socket.gaierror):
-            return _DNS.get(cause.errno or 0, Trouble.DNS_FAILED), str(cause.strerror)
-        if isinstance(cause, OSError) and cause.errno:
-            return os_trouble(cause.errno)
-    if isinstance(error, httpx.RemoteProtocolError):
-        text = str(error)
-        cut = "disconnected" in text or "closed" in text or "incomplete" in text
-        return (Trouble.CLOSED if cut else Trouble.MALFORMED), text
-    if isinstance(error, (httpx.ReadError, httpx.WriteError)):
-        return Trouble.RESET, str(error)
-    if isinstance(error, (httpx.ConnectError, httpx.CloseError)):
-        return Trouble.REFUSED, str(error)
-    if isinstance(error, httpx.DecodingError):
-        return Trouble.MALFORMED, str(error)
-    return Trouble.ENGINE, f"{type(error).__name__}: {error}"

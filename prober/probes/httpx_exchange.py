@@ -1,0 +1,215 @@
+"""One exchange through httpx, in its thread: what is sent, what is seen of it, and its errors as the rules' Trouble."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from prober.probes.connection import expiry_of, show_address
+from prober.probes.errors import os_trouble, tls_trouble
+from prober.probes.http import BODY, MOST
+from rules.model import HTTP_PHASES, Stage, Trouble
+
+if TYPE_CHECKING:
+    from prober.probes.httpx_engine import HttpxProbe
+
+_RESOLVE, _CONNECT, _TLS, _PROCESSING, _TRANSFER = range(5)
+_SHOWN = 4096  # bytes of a body in the transcript
+
+
+class Seen:
+    """What the thread sees of a call; written there, read after its end (or at its deadline, as far as it has come).
+
+    `tunnel`: the request goes through a tunnel of the user's proxy, so that TLS with the proxy is not TLS with the server.
+    """
+
+    def __init__(self, *, tunnel: bool = False) -> None:
+        self.tunnel = tunnel
+        self.stage = Stage.PROXY if tunnel else Stage.CONNECT
+        self.marks = [0] * len(HTTP_PHASES)
+        self.trouble: Trouble | None = None
+        self.detail = ""
+        self.ended = 0
+        self.code = 0
+        self.text = ""
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = b""
+        self.received = 0
+        self.fresh = False
+        self.sent = False
+        self.secure = False
+        self.peer = ""
+        self.local = ""
+        self.cert_expiry = 0
+        self.tls_version = ""
+        self.notes: list[tuple[int, str, bytes]] = []
+        self.streams: list[Any] = []  # of connections begun in this call
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Events of httpcore's `trace` extension (`connection.connect_tcp.started`), in the end of a redirect's last hop."""
+        now = time.monotonic_ns()
+        source, name, moment = event.split(".", 2)
+        began = moment == "started"
+        if name == "connect_tcp":
+            self._connecting(now, began=began, done=moment == "complete")
+            if moment == "complete":
+                self.streams.append(info["return_value"])
+        elif name == "start_tls":
+            self._securing(now, source, began=began, done=moment == "complete")
+        elif self.tunnel and not self.secure and self.fresh:
+            return  # the CONNECT and its answer: between us and the proxy
+        elif name == "send_request_headers" and began:
+            self.sent = False
+            self.stage = Stage.SEND
+        elif name == "send_request_body" and moment == "complete":
+            self.sent = True
+            self.stage = Stage.HEADERS
+        elif name == "receive_response_headers" and moment == "complete":
+            self.stage = Stage.BODY
+            self.marks[_PROCESSING] = now
+
+    def _connecting(self, now: int, *, began: bool, done: bool) -> None:
+        if began:
+            self.fresh, self.secure = True, False
+            self.stage = Stage.PROXY if self.tunnel else Stage.CONNECT
+        elif done:
+            self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # httpx resolves while it connects
+            self.marks[_CONNECT] = self.marks[_TLS] = now
+
+    def _securing(self, now: int, source: str, *, began: bool, done: bool) -> None:
+        if self.tunnel and source != "proxy":
+            return
+        if began:
+            self.stage = Stage.TLS
+        elif done:
+            self.secure = True
+            self.marks[_TLS] = now
+
+    def lines(self, begun: int) -> Iterator[tuple[int, str, bytes]]:
+        for at, direction, data in list(self.notes):
+            yield at - begun, direction, data
+
+
+async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None:
+    """Send the probe's request and receive the answer; `address`: where to, instead of where the host's name leads.
+
+    What goes wrong is in `seen` afterwards; only being cancelled is raised.
+    """
+    try:
+        await _exchange(probe, seen, address)
+    except asyncio.CancelledError:
+        for stream in seen.streams:  # httpcore forgets a connection that is cancelled in its handshake
+            with contextlib.suppress(OSError):
+                await stream.aclose()
+        raise
+    except httpx.TooManyRedirects as error:
+        seen.trouble, seen.detail = Trouble.REDIRECT_LOOP, str(error)
+    except httpx.ProxyError as error:
+        seen.trouble, seen.detail = Trouble.PROXY, str(error)
+    except Exception as error:  # noqa: BLE001 - what none of us has thought of is our own defect, not the vendor's silence
+        seen.trouble, seen.detail = _trouble(error)
+
+
+async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None:
+    client = probe.client()
+    endpoint = probe.endpoint
+    url = httpx.URL(endpoint.url)
+    headers = probe.headers
+    name = endpoint.sni
+    if address is not None:
+        headers = {"Host": url.netloc.decode("ascii")} | headers
+        name = name or url.host
+        url = url.copy_with(host=address)
+    try:
+        request = client.build_request(
+            endpoint.method,
+            url,
+            headers=headers,
+            content=endpoint.body.encode() if endpoint.body else None,
+            extensions={"trace": seen.trace} | ({"sni_hostname": name} if name else {}),
+        )
+        seen.notes.append((time.monotonic_ns(), ">", f"{request.method} {request.url}\r\n".encode()))
+        response = await client.send(request, stream=True)
+        try:
+            await _receive(response, seen)
+        finally:
+            await response.aclose()
+    finally:
+        if endpoint.connection != "reuse":
+            await client.aclose()
+
+
+async def _receive(response: httpx.Response, seen: Seen) -> None:
+    seen.code = response.status_code
+    seen.text = response.reason_phrase
+    seen.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
+    head = f"{response.http_version} {response.status_code} {response.reason_phrase}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in seen.headers)
+    seen.notes.append((time.monotonic_ns(), "<", head.encode("utf-8", "replace")))
+    stream = response.extensions.get("network_stream")
+    if stream is not None:
+        seen.peer = show_address(stream.get_extra_info("server_addr"))
+        seen.local = show_address(stream.get_extra_info("client_addr"))
+        tls = stream.get_extra_info("ssl_object")
+        seen.secure = tls is not None
+        if tls is not None:
+            seen.cert_expiry, seen.tls_version = expiry_of(tls), tls.version() or ""
+    async for chunk in response.aiter_raw():
+        if len(seen.body) < BODY:
+            seen.body += chunk[: BODY - len(seen.body)]
+        seen.received += len(chunk)
+        if seen.received > MOST:
+            break
+    seen.notes.append((time.monotonic_ns(), "<", seen.body[:_SHOWN]))
+    seen.marks[_TRANSFER] = time.monotonic_ns()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what is behind it, nearest first; groups (of several addresses tried) opened."""
+    met: set[int] = set()
+    waiting = [error]
+    while waiting:
+        this = waiting.pop(0)
+        if this is None or id(this) in met:
+            continue
+        met.add(id(this))
+        yield this
+        if isinstance(this, BaseExceptionGroup):
+            waiting += this.exceptions
+        waiting += [this.__cause__, this.__context__]
+
+
+_DNS: dict[int, Trouble] = {
+    socket.EAI_NONAME: Trouble.DNS_NXDOMAIN,
+    socket.EAI_NODATA: Trouble.DNS_NO_ADDRESS,
+    socket.EAI_AGAIN: Trouble.DNS_SERVFAIL,
+}
+
+
+def _trouble(error: BaseException) -> tuple[Trouble, str]:
+    """What httpx raised, as the rules' Trouble: by what the socket or TLS said underneath where that is known."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return tls_trouble(cause)
+        if isinstance(cause, socket.gaierror):
+            return _DNS.get(cause.errno or 0, Trouble.DNS_FAILED), str(cause.strerror)
+        if isinstance(cause, OSError) and cause.errno:
+            return os_trouble(cause.errno)
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError):
+        if "too long" in text:
+            return Trouble.TOO_LARGE, text
+        cut = "disconnected" in text or "closed" in text or "incomplete" in text
+        return (Trouble.CLOSED if cut else Trouble.MALFORMED), text
+    if isinstance(error, (httpx.ReadError, httpx.WriteError)):
+        return Trouble.RESET, text
+    if isinstance(error, (httpx.ConnectError, httpx.CloseError)):
+        return Trouble.CLOSED, text  # the peer went in the handshake: a refusal has its errno
+    if isinstance(error, httpx.DecodingError):
+        return Trouble.MALFORMED, text
+    return Trouble.ENGINE, f"{type(error).__name__}: {error}"
