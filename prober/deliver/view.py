@@ -75,6 +75,7 @@ class View:
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         self.recovered = instant(facts.get("recovered"))
+        self.last_bad = instant(facts.get("last_bad"))
         self.duration = span(facts.get("duration"))
         self.measured = number(facts.get("measured"))
         self.bad = number(facts.get("bad"))

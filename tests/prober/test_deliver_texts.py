@@ -118,6 +118,15 @@ def test_a_recovered_note_does_not_close_the_ticket_by_itself() -> None:
     assert "Lasted: 1 h 2 min 5 s" in text
 
 
+def test_a_recovered_note_tells_the_last_bad_second_apart_from_when_that_was_known() -> None:
+    """Recovery is found long after the last bad second; the vendor must not read it as the end of the outage."""
+    facts = {**FACTS, "recovered": 1795341800, "last_bad": 1795341679, "duration": 3725}
+    text = flat(texts.text(act(ActKind.NOTE, NAME, step="recovered", facts=facts)))
+    assert "The last Unavailable second of Bird Email was 2026-11-22 10:01:19 UTC" in text
+    assert "recovered, as was found at 2026-11-22 10:03:20 UTC" in text
+    assert "answered again since" not in text
+
+
 def test_a_new_episode_stays_in_the_same_ticket() -> None:
     note = act(ActKind.NOTE, NAME, step="unavailable-again", episode=2)
     assert "Bird Email is Unavailable again since 2026-11-22 09:59:00 UTC: episode 2" in flat(texts.text(note))
