@@ -45,7 +45,8 @@ async def _until_ended(folder: Folder, *, stay: bool) -> int:
     def end(number: signal.Signals) -> None:
         if not received:
             with contextlib.suppress(OSError):  # the terminal may have gone
-                screen.line("\nEnding: the prober is told to stop.")
+                screen.line()
+                screen.line("Ending: the prober is told to stop.")
         received.append(number)
         playing.cancel()
 

@@ -16,7 +16,7 @@ from prober.demo.vendor import Vendor
 from prober.errors import UsageError
 
 SERVICE = "bird"
-_CONFIG, _KEY, _STORE, _LOG = "demo.yaml", "api.key", "prober.db", "prober.log"
+_CONFIG, _KEY, _STORE, _LOG, _ARRIVED = "demo.yaml", "api.key", "prober.db", "prober.log", "arrived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Folder:
     @property
     def log(self) -> Path:
         return self.path / _LOG
+
+    @property
+    def arrived(self) -> Path:
+        """What the receivers got."""
+        return self.path / _ARRIVED
 
     def write_key(self) -> str:
         """Make up an API key and keep it in a file that only we can read."""

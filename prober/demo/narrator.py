@@ -3,6 +3,7 @@
 It decides nothing: seconds and records are the prober's, arrivals the receivers', modes the platform's.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -55,26 +56,32 @@ class Narrator:
         self.only_changes = False
         self._screen = screen
         self._last: Mapping[Channel, Cell] = {}
-        self._headed = self._was_down = False
+        self._headed = self._was_down = self._failing = False
 
     # what the platform does
 
     def platform(self, at: float, modes: Mapping[Channel, Mode]) -> None:
         failing = {channel: mode for channel, mode in modes.items() if mode is not Mode.OK}
+        before, self._failing = self._failing, bool(failing)
         if not failing:
-            self._screen.news(at, "THE PLATFORM IS WELL AGAIN.")
+            self._screen.news(at, "THE PLATFORM IS WELL AGAIN.", Style.GOOD)
             return
-        self._screen.news(at, "THE PLATFORM FAILS:", Style.BAD)
+        self._screen.news(at, f"THE PLATFORM {'CHANGES' if before else 'BEGINS TO FAIL'}:", Style.BAD)
         for channel, mode in failing.items():
-            self._screen.below(f"{channel.upper()}: {MEANINGS[mode].text}.")
+            meaning = MEANINGS[mode]
+            whose = f"{channel.upper()}: " if len(meaning.channels) > 1 else ""
+            self._screen.below(f"{whose}{meaning.text}.")
 
     # what the prober sees
 
     def news(self, news: News) -> None:
         self.seen.records += news.records
+        records = deque(news.records)
         for second in news.seconds:
             self._second(second)
-        for record in news.records:
+            while records and records[0].at <= second.second:  # what this second led to
+                self._record(records.popleft())
+        for record in records:
             self._record(record)
 
     def _second(self, second: Second) -> None:
@@ -84,15 +91,15 @@ class Narrator:
         self._last = second.channels
         down = second.service.verdict is Verdict.UNAVAILABLE
         if down and not self._was_down:
-            self._screen.below("^ the first unavailable second")
+            self._screen.below("^ the first unavailable second", Style.BOLD)
         self._was_down = down if second.service.verdict is not Verdict.UNMEASURED else self._was_down
 
     def _line(self, second: Second) -> None:
         if not self._headed:
             self._headed = True
             head = "".join(f"{channel.upper():<{_COLUMN}}" for channel in second.channels)
-            self._screen.line(f"  UTC     {head}", Style.BOLD)
-            self._screen.line("          a second's verdict, its calls that succeeded, the reason", Style.DIM)
+            self._screen.line(f"  UTC     {head}".rstrip(), Style.BOLD)
+            self._screen.line("          (a second's verdict, calls that succeeded of all, the reason)", Style.DIM)
         parts: list[tuple[str, Style]] = [(f"{clock(second.second)}  ", Style.PLAIN)]
         for cell in second.channels.values():
             parts += _cell(cell)
@@ -102,9 +109,10 @@ class Narrator:
         detail = record.detail
         match record.kind:
             case RecordKind.OPENED:
-                self._screen.news(record.at, f"PERSISTENT: {detail['condition']}, {detail['severity']}.", Style.BAD)
-                self._screen.below(f"Onset: {clock(detail['onset'])}, the first of these unavailable seconds.")
-                self._screen.below(f"Incident {record.incident}: on-call, ticket, hotline.")
+                since = f"onset {clock(detail['onset'])}"
+                what = f"PERSISTENT ({detail['condition']}, {detail['severity']}), {since}."
+                self._screen.news(record.at, what, Style.BAD)
+                self._screen.below(f"Incident {record.incident} is opened.")
             case RecordKind.EPISODE:
                 self._screen.news(record.at, f"PERSISTENT AGAIN: episode {detail['episode']}.", Style.BAD)
             case RecordKind.RECOVERED:
@@ -128,8 +136,8 @@ class Narrator:
         self._screen.news(mail.at, f"MAIL to the vendor's support: {what}")
         names = ("From", "To", "Subject", "Message-ID", *(("In-Reply-To",) if reply else ()))
         text = mail.text().splitlines()
-        self._screen.quote([*(f"{name}: {mail.header(name)}" for name in names), ""], len(names) * 3)
-        self._screen.quote(text, NOTE_LINES if reply else TICKET_LINES)
+        self._screen.quote([*(f"{name}: {mail.header(name)}" for name in names), ""])
+        self._screen.quote(text, NOTE_LINES if reply else TICKET_LINES, mail.kept)
 
     def _call(self, call: Call) -> None:
         who = "ON-CALL" if call.path == ON_CALL else "THE VENDOR'S HOTLINE"
@@ -137,7 +145,7 @@ class Narrator:
         resolved = kind == ActKind.PAGE_RESOLVE
         verb = "the page is resolved" if resolved else "is called" if kind == ActKind.HOTLINE else "is paged"
         self._screen.news(call.at, f"{who}{':' if resolved else ''} {verb}")
-        self._screen.quote([call.fact("summary")], 4)
+        self._screen.quote([call.fact("summary")])
 
 
 def _cell(cell: Cell) -> list[tuple[str, Style]]:

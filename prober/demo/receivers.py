@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -24,12 +25,11 @@ HOTLINE, ON_CALL = "/hotline", "/page"
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail to the ticket mailbox. `at` is UTC seconds."""
+    """A mail to the ticket mailbox. `at` is UTC seconds; `kept` names the file that holds all of it."""
 
     at: float
-    sender: str
-    recipients: tuple[str, ...]
     message: EmailMessage
+    kept: str = ""
 
     def header(self, name: str) -> str:
         """One line, "" when there is none."""
@@ -43,11 +43,12 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A webhook's JSON, sent to `path`. `at` is UTC seconds."""
+    """A webhook's JSON, sent to `path`. `at` is UTC seconds; `kept` names the file that holds all of it."""
 
     at: float
     path: str
     facts: Mapping[str, Any]
+    kept: str = ""
 
     def fact(self, name: str) -> str:
         return " ".join(str(self.facts.get(name) or "").split())
@@ -57,11 +58,16 @@ Arrival = Mail | Call
 
 
 class Receivers:
-    """The mailbox at `mailbox_port`, the hotline and on-call below `url`. What comes in comes out of `arrived`."""
+    """The mailbox at `mailbox_port`, the hotline and on-call below `url`. What comes in comes out of `arrived`.
 
-    def __init__(self) -> None:
+    Everything is kept as a file in `folder` too, as it came, numbered in the order of arrival.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self.arrived: asyncio.Queue[Arrival] = asyncio.Queue()
-        self.keys: set[str] = set()
+        self._folder = folder
+        self._keys: set[str] = set()
+        self._count = 0
         self._door = Door(lambda r, w: http.serve(self._take, r, w))
         self._mailbox: asyncio.Server | None = None
         self.mailbox_port = 0
@@ -88,10 +94,9 @@ class Receivers:
         assert isinstance(content, bytes)  # decode_data is off
         message = message_from_bytes(content, policy=policy.default)
         assert isinstance(message, EmailMessage)  # the policy's
-        self._keep(
-            Mail(time.time(), str(envelope.mail_from), tuple(map(str, envelope.rcpt_tos)), message),
-            str(message.get("Message-ID", "")),
-        )
+        if self._is_new(str(message.get("Message-ID", ""))):
+            at = time.time()
+            self.arrived.put_nowait(Mail(at, message, self._keep("mail.eml", content)))
         return "250 2.0.0 Ok: taken"
 
     async def _take(self, request: Request) -> Response:
@@ -104,15 +109,26 @@ class Receivers:
         if not isinstance(facts, dict):
             return Response.of(HTTPStatus.BAD_REQUEST, {"error": "a JSON object was expected"})
         key = request.headers.get("idempotency-key", "")
-        self._keep(Call(time.time(), request.path, facts), key)
+        if self._is_new(key):
+            at = time.time()
+            kept = self._keep(f"{request.path.strip('/')}.json", request.body)
+            self.arrived.put_nowait(Call(at, request.path, facts, kept))
         return Response.of(HTTPStatus.ACCEPTED, {"id": key})
 
-    def _keep(self, arrival: Arrival, key: str) -> None:
-        """A second copy under the same key is dropped, as a receiver should."""
-        if key and key in self.keys:
-            return
-        self.keys.add(key)
-        self.arrived.put_nowait(arrival)
+    def _is_new(self, key: str) -> bool:
+        """A second copy under the same key is to be dropped, as a receiver should."""
+        if key and key in self._keys:
+            return False
+        self._keys.add(key)
+        return True
+
+    def _keep(self, name: str, content: bytes) -> str:
+        """Write what came into a file; gives its place, as people find it in the demo's directory."""
+        self._count += 1
+        path = self._folder / f"{self._count}-{name}"
+        self._folder.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return f"{self._folder.name}/{path.name}"
 
 
 async def no_content(_: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import TextIO
 from prober.cli.stored import harmless
 
 WIDTH = 80
+_BAR = "  |"
 
 
 class Style(StrEnum):
@@ -50,18 +51,19 @@ class Screen:
             self._write(f"{head}{self.paint(line, style)}")
             head = " " * len(head)
 
-    def below(self, text: str) -> None:
+    def below(self, text: str, style: Style = Style.PLAIN) -> None:
         """More to the news above, wrapped beneath it."""
         for line in wrapped(harmless(text), WIDTH - 10):
-            self._write(f"{' ' * 10}{line}")
+            self._write(f"{' ' * 10}{self.paint(line, style)}")
 
-    def quote(self, lines: Iterable[str], most: int) -> None:
-        """What somebody else wrote: barred, `most` lines of it."""
-        shown = [part for line in lines for part in (wrapped(harmless(line), WIDTH - 12) or [""])]
+    def quote(self, lines: Iterable[str], most: int = 1000, rest: str = "") -> None:
+        """What somebody else wrote, barred: `most` lines of it; `rest` says where the others are."""
+        shown = [part for line in lines for part in (wrapped(harmless(line), WIDTH - len(_BAR) - 1) or [""])]
         for line in shown[:most]:
-            self._write(self.paint(f"{' ' * 10}| ", Style.DIM).rstrip() + (f" {line}" if line else ""))
+            self._write(f"{self.paint(_BAR, Style.DIM)} {line}".rstrip())
         if len(shown) > most:
-            self._write(self.paint(f"{' ' * 10}| ... and {len(shown) - most} lines more", Style.DIM))
+            where = f": {rest}" if rest else ""
+            self._write(self.paint(f"{_BAR} ... {len(shown) - most} lines more{where}", Style.DIM))
 
     def pair(self, name: str, text: str) -> None:
         """A name and what belongs to it; never broken, so that paths and addresses can be copied."""
@@ -90,6 +92,8 @@ def clock(at: float) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width`; the later ones keep the first one's indentation. Long words are cut, none is lost."""
+    """Lines of at most `width`; later ones are indented as the first one, and a little more. Nothing is lost."""
     indent = " " * min(len(text) - len(text.lstrip()), width // 2)
-    return textwrap.wrap(text.strip(), width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(
+        text.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    )

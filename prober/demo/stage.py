@@ -36,7 +36,7 @@ class Stage:
         self.pace = pace
         self.narrator = Narrator(screen)
         self.vendor = Vendor(folder.write_key(), lambda modes: self.narrator.platform(time.time(), modes))
-        self.receivers = Receivers()
+        self.receivers = Receivers(folder.arrived)
         self.prober = Process(folder.config, folder.log)
         self.reference = Door(lambda r, w: http.serve(no_content, r, w))
         self.port = 0  # where the prober serves pages and metrics
@@ -48,7 +48,6 @@ class Stage:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Everything but the prober; `stack` takes it down again."""
-        stack.callback(self._watch.close)
         for part in (self.vendor, self.receivers, self.reference):
             stack.push_async_callback(part.close)
             await part.open()
@@ -85,6 +84,10 @@ class Stage:
         for arrival in arrived:
             self.narrator.arrived(arrival)
 
+    def close_store(self) -> None:
+        """Look no more."""
+        self._watch.close()
+
     async def between_calls(self) -> float:
         """Wait until no call of this second is to come (they begin before 0.90); gives the instant, UTC seconds."""
         while not _FIRST <= time.time() % 1 < _LAST:  # noqa: ASYNC110 - an instant is waited for; a late wake-up misses it
@@ -99,4 +102,5 @@ async def set_up(screen: Screen, folder: Folder, pace: Pace) -> AsyncIterator[St
     async with AsyncExitStack() as stack:
         await stage.open(stack)
         stack.push_async_callback(stage.prober.stop)
+        stack.callback(stage.close_store)  # first of all: the prober tidies its store up when it is the last to leave
         yield stage

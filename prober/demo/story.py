@@ -21,7 +21,7 @@ from rules.model import Verdict
 
 OUTAGE: Mapping[Channel, Mode] = {Channel.API: Mode.ERROR, Channel.SMTP: Mode.HANG}
 #: Available seconds before the outage; seconds of it that are shown after everybody was told.
-_HEALTHY, _AFTER = 4, 2
+_HEALTHY, _AFTER = 5, 2
 #: Seconds of patience with the prober beyond what its configuration asks for; a busy machine takes some.
 _PATIENCE = 20.0
 
@@ -36,6 +36,9 @@ async def play(screen: Screen, folder: Folder, *, stay: bool, pace: Pace | None 
             await summary.closing(stage, outage)
             if stay:
                 await _stay(stage)
+            stage.close_store()
+            if status := await stage.prober.stop():
+                raise MissingError(f"the prober did not stop in order: its exit status was {status}, not 0")
         except MissingError as missing:
             _complain(stage, missing)
             return Exit.FAILED

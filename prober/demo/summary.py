@@ -38,13 +38,13 @@ def opening(stage: Stage) -> None:
     timeout = Service.model_fields["timeout"].default
     screen.line("prober demo: a mail platform that fails, and prober against it", Style.BOLD)
     screen.pair("configuration", str(stage.folder.config))
-    screen.pair("store, log", f"{stage.folder.store.name} and {stage.folder.log.name} in the same directory")
+    screen.pair("beside it", "prober.db (store), prober.log, arrived/ (mails and webhooks)")
     screen.pair("status page", f"http://127.0.0.1:{stage.port}/")
     screen.pair("metrics", f"http://127.0.0.1:{stage.port}/metrics")
     screen.pair("shortened", f"persistent after {pace.window} s (by default {usual.for_ // 1000} s),")
     screen.pair("", f"recovered after {pace.recovered_after} s (by default {usual.recovered_after // 1000} s),")
-    screen.pair("", f"a call times out after {pace.timeout} s (by default {timeout // 1000} s),")
-    screen.pair("", "and a second of hung calls closes that much later")
+    screen.pair("", f"calls time out after {pace.timeout} s (by default {timeout // 1000} s): a second")
+    screen.pair("", "whose calls hang closes that much later")
     screen.pair("ending it", "Control-C")
     screen.line()
 
@@ -62,12 +62,14 @@ async def closing(stage: Stage, outage: Outage) -> None:
     screen.pair("the platform", f"failed from {clock(outage.failed + 1)} on, {outage.seconds} seconds long")
     screen.pair("prober seconds", f"{unavailable} unavailable")
     screen.pair("onset", clock(opened.detail["onset"]))
-    screen.pair("persistent", f"{clock(decisive)}, the decisive second; after its end came,")
-    screen.pair("", f"behind the {stage.pace.timeout} s of its time-outs:")
+    screen.pair("persistent", f"{clock(decisive)} is the decisive second; its hung calls end")
+    screen.pair("", f"{stage.pace.timeout} s after their begin; then came:")
     _came(stage, "  page", seen.call(ActKind.PAGE), decisive)
     _came(stage, "  ticket", seen.mail(reply=False), decisive)
     _came(stage, "  hotline", seen.call(ActKind.HOTLINE), decisive)
-    screen.pair("recovered", f"{clock(recovered.at)}; last unavailable second {clock(recovered.detail['last_bad'])}")
+    screen.pair(
+        "recovered", f"{clock(recovered.at)}; the last unavailable second: {clock(recovered.detail['last_bad'])}"
+    )
     screen.pair("configuration", str(stage.folder.config))
     screen.pair("store", str(stage.folder.store))
     screen.pair("log", str(stage.folder.log))
@@ -79,7 +81,7 @@ async def closing(stage: Stage, outage: Outage) -> None:
 
 def _came(stage: Stage, name: str, arrival: Arrival | None, decisive: int) -> None:
     if arrival is not None:
-        stage.screen.pair(name, f"{clock(arrival.at)}, {arrival.at - decisive - 1:.2f} s after it")
+        stage.screen.pair(name, f"{clock(arrival.at)}, {arrival.at - decisive - 1:.2f} s after its end")
 
 
 def commands(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prober.demo.modes import Channel
-from prober.store import IncidentHead, NoStoreError, Reader, SeriesKey
+from prober.store import NoStoreError, Reader, SeriesKey
 from prober.store.reader import StoredRecord
 from rules.model import Cell
 
@@ -51,13 +51,10 @@ class Watch:
             self._records[head.id] = len(records)
         return News(seconds, tuple(found))
 
-    def incidents(self) -> tuple[IncidentHead, ...]:
-        reader = self._open()
-        return reader.incidents(self._service) if reader is not None else ()
-
     def close(self) -> None:
         if self._reader is not None:
             self._reader.close()
+            self._reader = None
 
     def _open(self) -> Reader | None:
         if self._reader is None:
