@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PYTEST_ARGS ?=
 
-.PHONY: run test setup check unit bench lock clean
+.PHONY: run test setup check unit bench picture lock clean
 
 run: $(STAMP)  ## start the demo: a mail platform that fails on command, and prober against it
 	@echo "== prober demo: an outage, the ticket, the page (Ctrl-C ends it; RUN_ARGS=--stay keeps it up)"
@@ -43,6 +43,9 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+picture: $(STAMP)  ## draw docs/demo.svg anew from a real run of the demo
+	@$(BIN)/python docs/picture.py
 
 lock: $(STAMP)  ## lock the dependencies anew, by hashes and without addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
