@@ -1,5 +1,6 @@
 """Draws docs/demo.svg from a real run of the demo: `python docs/picture.py` (make picture)."""
 
+import io
 import os
 import pty
 import re
@@ -27,7 +28,7 @@ def main() -> None:
     if status:
         sys.exit("the demo failed; no picture was drawn")
     lines = b"".join(shown).decode().replace("\r\n", "\n").split("\n")
-    console = Console(record=True, width=84, file=Path(os.devnull).open("w", encoding="utf-8"), force_terminal=True)
+    console = Console(record=True, width=84, file=io.StringIO(), force_terminal=True)
     for line in lines[: LINES - 1]:
         console.print(Text.from_ansi(line), overflow="ignore", no_wrap=True, crop=True)
     console.print("...")
