@@ -5,6 +5,9 @@ which conditions were raised or cleared by it. An endpoint that stays as it is c
 the whole stretch when it changes. Only those with a bad second in the window or on their way to recovery are looked at
 every second.
 
+`intermittent` and `slow` are looked for where their rules are given. While the service's Unavailability persists neither is
+raised, and what was raised of them is cleared by it.
+
 An endpoint or a channel that is still persistent when what hid it recovers (its channel; the service) raises a condition
 of its own only once it has a bad second after that recovery: being slower to recover is no news.
 """
@@ -12,12 +15,16 @@ of its own only once it has a bad second after that recovery: being slower to re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from rules.blind import Blindness
 from rules.incident_events import ConditionCleared, ConditionRaised
+from rules.intermittent import MATTER as INTERMITTENT
+from rules.intermittent import Intermittence, Rate
 from rules.model import Cell, Condition
 from rules.persistence import NEVER, Rule, Tracker
+from rules.slow import Slowness, slow_mark
 from rules.timeline import Run
 from rules.watched import Watched, failing_mark, replay, unavailable_mark
 
@@ -33,7 +40,13 @@ class Conditions:
     """The conditions of one service. Fed the closed seconds in order; a pure function of them (invariant 10)."""
 
     def __init__(
-        self, rule: Rule, every_ms: Mapping[Endpoint, int], *, snapshot: Mapping[str, Any] | None = None
+        self,
+        rule: Rule,
+        every_ms: Mapping[Endpoint, int],
+        *,
+        snapshot: Mapping[str, Any] | None = None,
+        intermittent: Rate | None = None,
+        slow: Slowness | None = None,
     ) -> None:
         """Watch a service by `rule` (its `every` is put right for each series); `every_ms` names all its endpoints.
 
@@ -45,17 +58,25 @@ class Conditions:
         every = {key: Fraction(ms, 1000) for key, ms in every_ms.items()}
         rules = {e: replace(rule, every=e) for e in {*every.values(), Fraction(1)}}
 
-        def tracker(name: str, among: Iterable[Fraction]) -> Tracker:
+        def tracker(name: str, among: Iterable[Fraction], slow: Slowness | None = None) -> Tracker:
             onset, recovered = spells.get(name, (None, None))
-            return Tracker(rules[min(among, default=Fraction(1))], onset, NEVER if recovered is None else recovered)
+            judged = rules[min(among, default=Fraction(1))]
+            return Tracker(slow.rule(judged) if slow else judged, onset, NEVER if recovered is None else recovered)
 
         self._service = tracker("unavailable:", every.values())
+        self._intermittence = (
+            Intermittence(intermittent, self._service.rule, known.get("intermittent")) if intermittent else None
+        )
+        self._slowness = slow
         self._channels: dict[str, Tracker] = {}
         self._failing: dict[str, Tracker] = {}
+        self._slow: dict[str, Tracker] = {}
         for channel in sorted({channel for channel, _ in every}):
             among = [e for (c, _), e in every.items() if c == channel]
             self._channels[channel] = tracker(f"unavailable:{channel}", among)
             self._failing[channel] = tracker(f"failing:{channel}", among)
+            if slow is not None:
+                self._slow[channel] = tracker(f"slow:{channel}", among, slow)
         self._endpoints: dict[Endpoint, Watched] = {}
         for key, e in every.items():
             name = f"unavailable:{_scope(key)}"
@@ -66,15 +87,22 @@ class Conditions:
         self._blind = Blindness(rule.for_, known.get("blind"))
         self._limbs = set(known.get("limbs", ()))  # channels known to be part of the Unavailability that is raised
         scopes = {"", *self._channels, *map(_scope, self._endpoints)}
-        self._gone = sorted(matter for matter in self._raised if matter[1] not in scopes)
+        unwatched = {c for c, rule in ((INTERMITTENT[0], intermittent), (Condition.SLOW, slow)) if rule is None}
+        self._gone = sorted(matter for matter in self._raised if matter[1] not in scopes or matter[0] in unwatched)
 
     def feed(
-        self, second: int, service: Cell, channels: Mapping[str, Cell], changed: Mapping[Endpoint, Cell]
+        self,
+        second: int,
+        service: Cell,
+        channels: Mapping[str, Cell],
+        changed: Mapping[Endpoint, Cell],
+        slow: Mapping[str, int] = MappingProxyType({}),
     ) -> tuple[Event, ...]:
         """Take a closed second; what it raised and cleared, in a fixed order.
 
         `channels` has the cell of every channel. `changed` needs only the endpoints whose cell differs from their last
-        one. Raises ValueError for a second out of order, KeyError for a channel left out or an endpoint not watched.
+        one. `slow` counts the slow successes of those channels that had any. Raises ValueError for a second out of
+        order, KeyError for a channel left out or an endpoint not watched.
         """
         events: list[Event] = [self._clear(matter, second) for matter in self._gone]
         self._gone = []
@@ -84,6 +112,8 @@ class Conditions:
                 self._active.update(key for key in self._told if key[0] == channel)
         for channel, tracker in self._failing.items():
             tracker.feed(second, failing_mark(channels[channel]), channels[channel].reason)
+        for channel, tracker in self._slow.items():
+            tracker.feed(second, slow_mark(channels[channel], slow.get(channel, 0)))
         for key, cell in changed.items():
             watched = self._endpoints[key]
             watched.change(second, unavailable_mark(cell), cell.reason)
@@ -92,6 +122,11 @@ class Conditions:
         self._settle_service(events, second)
         for channel, tracker in self._failing.items():
             self._settle(events, second, (Condition.FAILING, channel), tracker, hidden_by=self._service)
+        for channel, tracker in self._slow.items():
+            self._settle(events, second, (Condition.SLOW, channel), tracker, hidden_by=self._service, hides=True)
+        if self._intermittence is not None:
+            self._intermittence.feed(second, 1, service, persistent=self._service.persistent)
+            events += self._settle_intermittent(self._intermittence, second)
         self._settle_endpoints(events, second)
         events += self._look(second, 1, service)
         return tuple(events)
@@ -113,6 +148,11 @@ class Conditions:
             tracker.feed_many(second, n, unavailable_mark(cell), cell.reason)
         for tracker in self._failing.values():
             tracker.feed_many(second, n, failing_mark(cell), cell.reason)
+        for tracker in self._slow.values():
+            tracker.feed_many(second, n, slow_mark(cell, 0))
+        if self._intermittence is not None and n:
+            self._intermittence.feed(second, n, cell, persistent=self._service.persistent)
+            events += self._settle_intermittent(self._intermittence, second + n - 1)
         events += self._look(second, n, cell)
         return tuple(events)
 
@@ -137,6 +177,8 @@ class Conditions:
                     self._active.add((channel, endpoint))
         elif not channel:
             replay(self._service, recorded, through, unavailable_mark)
+            if self._intermittence is not None:
+                self._intermittence.replay(recorded, through, persistent=self._service.persistent)
         elif channel in self._channels:
             replay(self._channels[channel], recorded, through, unavailable_mark)
             replay(self._failing[channel], recorded, through, failing_mark)
@@ -145,13 +187,14 @@ class Conditions:
     def reach(self) -> int:
         """How many seconds of record `replay` needs; with less than a spell, its older reasons go uncounted."""
         rules = (self._service.rule, *(watched.rule for watched in self._endpoints.values()))
-        return max(rule.reach for rule in rules)
+        return max(*(rule.reach for rule in rules), self._intermittence.reach if self._intermittence else 0)
 
     def snapshot(self) -> dict[str, Any]:
         """What the record does not tell, as JSON values: to be written down when it changes. Cheap enough every second."""
         trackers = {"unavailable:": self._service}
         trackers |= {f"unavailable:{channel}": t for channel, t in self._channels.items()}
         trackers |= {f"failing:{channel}": t for channel, t in self._failing.items()}
+        trackers |= {f"slow:{channel}": t for channel, t in self._slow.items()}
         trackers |= {
             f"unavailable:{_scope(key)}": t for key in sorted(self._told) if (t := self._endpoints[key].tracker)
         }
@@ -166,6 +209,7 @@ class Conditions:
             "raised": sorted([condition.value, scope] for condition, scope in self._raised),
             "blind": self._blind.snapshot(),
             "limbs": sorted(self._limbs),
+            **({"intermittent": self._intermittence.snapshot()} if self._intermittence else {}),
         }
 
     @property
@@ -189,6 +233,16 @@ class Conditions:
                 self._limbs.add(channel)
                 if not begun:
                     self._settle(events, second, (Condition.UNAVAILABLE, channel), tracker, hidden_by=None)
+
+    def _settle_intermittent(self, seen: Intermittence, second: int) -> list[Event]:
+        """Seconds that come and go; looked at after the service, so that what persists is raised before this is cleared."""
+        if INTERMITTENT in self._raised:
+            return [self._clear(INTERMITTENT, second, max(0, seen.last_bad))] if seen.ends(second) else []
+        if not seen.begins:
+            return []
+        self._raised.add(INTERMITTENT)
+        reasons, rule = _foremost(seen.reasons), seen.rate.as_json()
+        return [ConditionRaised(INTERMITTENT[0], second, seen.onset, "", seen.measured, seen.bad, reasons, rule)]
 
     def _settle_endpoints(self, events: list[Event], second: int) -> None:
         done = []
@@ -235,7 +289,7 @@ class Conditions:
                 measured=tracker.measured,
                 bad=tracker.bad,
                 reasons=_foremost(tracker.reasons),
-                rule=self._judged_by(tracker.rule),
+                rule=self._judged_by(matter[0], tracker.rule),
             )
         )
 
@@ -256,7 +310,7 @@ class Conditions:
         self._raised.discard(matter)
         return ConditionCleared(matter[0], second, matter[1], last)
 
-    def _judged_by(self, rule: Rule) -> dict[str, Any]:
+    def _judged_by(self, condition: Condition, rule: Rule) -> dict[str, Any]:
         """The rule as JSON values, named as the configuration names it, and what each channel's window holds."""
         return {
             "for": rule.for_,
@@ -264,6 +318,7 @@ class Conditions:
             "at_least": rule.at_least,
             "recovered_after": rule.recovered_after,
             "every": float(rule.every),
+            **(self._slowness.as_json() if condition is Condition.SLOW and self._slowness else {}),
             "channels": {name: {"measured": t.measured, "bad": t.bad} for name, t in self._channels.items()},
         }
 
