@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -70,9 +71,22 @@ class Process:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def last_lines(self, count: int = 12) -> list[str]:
-        """The end of its log."""
+        """The end of its log, for people."""
         try:
             with self._log.open(encoding="utf-8", errors="replace") as log:
-                return [line.rstrip("\n") for line in deque(log, count)]
+                return [_for_people(line.rstrip("\n")) for line in deque(log, count)]
         except OSError as error:
             return [f"(its log cannot be read: {error.strerror or error})"]
+
+
+def _for_people(line: str) -> str:
+    """A line of the log, which is JSON in a file, without its punctuation; what is no such line stays as it is."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(event, dict) or "message" not in event:
+        return line
+    head = f"{str(event.pop('time', ''))[11:23]} {event.pop('level', '')} {event.pop('message')}"
+    event.pop("logger", None)
+    return " ".join([f"{head}:" if event else head, *(f"{name}={value}" for name, value in event.items())])

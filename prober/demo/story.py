@@ -94,7 +94,9 @@ def _never(_: Seen) -> bool:
 def _complain(stage: Stage, missing: MissingError) -> None:
     stage.screen.line()
     stage.screen.line("THE DEMO DID NOT GO AS IT SHOULD", Style.BAD)
-    stage.screen.below(str(missing))
+    first, *more = str(missing).splitlines()
+    stage.screen.below(first)
+    stage.screen.quote(more)
     stage.screen.line("The end of the prober's log:")
-    stage.screen.quote(stage.prober.last_lines(), 60)
+    stage.screen.quote(stage.prober.last_lines())
     stage.screen.pair("all of it", str(stage.folder.log))

@@ -121,7 +121,7 @@ async def _unavailable(stage: Stage, since: int) -> int:
         await process.wait()
         raise
     if process.returncode:
-        raise MissingError(f"prober seconds: {err.decode(errors='replace').strip()}")
+        raise MissingError(f"prober seconds failed:\n{err.decode(errors='replace').strip()}")
     return sum(json.loads(line)["verdict"] == Verdict.UNAVAILABLE for line in out.splitlines())
 
 
