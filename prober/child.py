@@ -39,7 +39,8 @@ class Child:
         self._ended = asyncio.Event()
         self._pause = _FIRST_PAUSE
         self._since = 0.0
-        self._stopping = False
+        self._stopping = asyncio.Event()
+        self._restart: asyncio.Task[None] | None = None
         self.dropped = 0
         self.restarts = 0
 
@@ -99,21 +100,21 @@ class Child:
         self._transport = None
         self._near = None
         self._ended.set()
-        if not self._stopping:
-            asyncio.get_running_loop().create_task(self._again(), name="serve again")
+        if not self._stopping.is_set():
+            self._restart = asyncio.get_running_loop().create_task(self._again(), name="serve again")
 
     async def _again(self) -> None:
         loop = asyncio.get_running_loop()
         process = self._process
         status = await loop.run_in_executor(None, _reap, process) if process is not None else None
-        if self._stopping:
-            return
         if loop.time() - self._since > _WELL:
             self._pause = _FIRST_PAUSE
         log.error(
             "the serving process has ended; it is started again", extra=logs.fields(status=status, after=self._pause)
         )
-        await asyncio.sleep(self._pause)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), self._pause)
+            return
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         self.restarts += 1
         try:
@@ -126,7 +127,7 @@ class Child:
 
     async def stop(self, within: float) -> None:
         """Tell it to end, and wait for it, `within` seconds at most; what it reports meanwhile is taken."""
-        self._stopping = True
+        self._stopping.set()
         process = self._process
         if process is None:
             return
@@ -155,7 +156,10 @@ class _Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for message in self._decoder.feed(data):
-            self._take(message)
+            try:
+                self._take(message)
+            except (KeyError, TypeError, ValueError):  # the others, results above all, must go on
+                log.exception("a message of the serving process is not right", extra=logs.fields(type=message["type"]))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it ended
         self._lost()

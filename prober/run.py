@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
@@ -21,23 +21,21 @@ from prober.child import Child
 from prober.config import Loaded
 from prober.errors import ProberError
 from prober.link import Message
-from prober.listen import listen_on
+from prober.listen import StartError, listen_on
 from prober.measure import lanes as lanes_of
 from prober.measure.clock import NS, Clock, SystemClock
-from prober.measure.keeper import Keeper
 from prober.measure.lanes import Lanes
 from prober.measure.measure import Measure
 from prober.measure.plan import Plan
-from prober.measure.ring import Layout
-from prober.measure.services import enricher, plan_of, rule_of
-from prober.measure.station import Change, Station
+from prober.measure.resume import Keeping, take_up
+from prober.measure.services import plan_of, rule_of
+from prober.measure.station import Station
 from prober.probes.build import Engines
 from prober.probes.reactor import Reactor
-from prober.probes.resolve import Resolver
+from prober.probes.resolve import QUESTION_TIMEOUT, Resolver
 from prober.redact import Redactor
 from prober.sdnotify import Notifier
-from prober.store import IncidentHead, Memory, PendingAct, Reader, SeriesKey, Store, Writer, locate
-from rules.timeline import Run
+from prober.store import IncidentHead, Memory, Reader, Store, Writer, locate
 
 log = logs.get("run")
 
@@ -47,7 +45,8 @@ CALLS_GRACE, DELIVERIES_GRACE = 2.0, 5.5
 _DESCRIPTORS = 0.8
 #: Seconds that the address may still be held by the serving process of a predecessor that was killed.
 _PREDECESSOR = 5.0
-_ALL = 1 << 40  # seconds; a reader stops at the last closed one
+#: Seconds after which a tick that failed by a defect of ours is followed by the next.
+_AFTER_DEFECT = 0.05
 
 
 def descriptors() -> int:
@@ -64,23 +63,17 @@ def descriptors() -> int:
 def run(loaded: Loaded) -> int:
     """Run until SIGTERM or SIGINT. Raises ProberError for what keeps the program from starting."""
     handler = logs.setup(Redactor.of(loaded.settings), threaded=True)
-    child: Child | None = None
     try:
-        store = Store.open(locate(loaded.settings.store, loaded.base))
-        try:
-            sock = listen_on(loaded.settings.listen, _PREDECESSOR)
+        with contextlib.ExitStack() as undo:
+            store = Store.open(locate(loaded.settings.store, loaded.base))
+            undo.callback(store.close)
+            sock = undo.enter_context(listen_on(loaded.settings.listen, _PREDECESSOR))
             program = Program(loaded, store, sock, handler)
-            child = program.child
-            child.spawn()
-        except BaseException:
-            store.close()
-            raise
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(program.main())
-    except BaseException:
-        if child is not None:
-            child.kill()
-        raise
+            program.child.spawn()
+            undo.callback(program.child.kill)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(program.main())
+            undo.pop_all()  # the program has put all of it away itself
     finally:
         handler.close()
     return 0
@@ -101,7 +94,8 @@ class Program:
         self._store = store
         self._handler = handler
         self._listen = listen
-        self._address = "{}:{}".format(*listen.getsockname()[:2])
+        host, port = listen.getsockname()[:2]
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._clock = clock or SystemClock()
         self._notifier = Notifier()
         self.child = Child(listen, self._take, self._hello)
@@ -115,10 +109,12 @@ class Program:
     # the start
 
     async def main(self) -> None:
-        """Measure until told to stop."""
+        """Measure until told to stop. Raises ProberError for what keeps the program from starting."""
         loop = self._loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         settings = self._loaded.settings
-        self._memories, pending = self._store.load(), self._store.pending()
         self._writer = Writer(self._store, redact=self._redacted)
         self._station = Station(loop, self._writer, self.child.send)
         self._reactor = Reactor(loop)
@@ -126,18 +122,15 @@ class Program:
         self._measure = Measure(self._clock, self._station, descriptors=descriptors())
         self._reactor.on_wake = self._measure.woken
         self._station.measure = self._measure
-        self._lanes = lanes_of.build(settings, self._engines)
+        try:
+            self._lanes = lanes_of.build(settings, self._engines)
+        except (OSError, ValueError) as error:
+            raise StartError(f"an endpoint cannot be called as configured: {error}") from error
         self._plan = Plan.of(self._lanes.services, self._lanes.controls)
-        incidents = self._incidents()
-        for layout in self._plan.layouts:
-            self._begin(self._loaded, layout, self._memories.get(layout.service), incidents)
-        self._take_up(pending, incidents)
+        closed = self._remember()
         self._writer.start()
         await self.child.attach()
-        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        loop.add_signal_handler(signal.SIGINT, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
-        self._measure.adopt(self._plan, _closed(self._memories))
+        self._measure.adopt(self._plan, closed)
         gc.collect()
         gc.freeze()
         self._wake()
@@ -155,41 +148,26 @@ class Program:
         """Without secrets, by the configuration of now."""
         return self._redactor.value(value)
 
-    def _incidents(self) -> list[IncidentHead]:
+    def _remember(self) -> dict[str, int]:
+        """Go on with what the store knows; answers the services' last closed seconds."""
+        memories, pending = self._store.load(), self._store.pending()
         with contextlib.closing(Reader(self._store.path)) as reader:
-            return list(reader.incidents())
-
-    def _begin(self, loaded: Loaded, layout: Layout, memory: Memory | None, incidents: list[IncidentHead]) -> None:
-        """Keep a service, from what the store knows of it."""
-        settings, name = loaded.settings, layout.service
-        plan = plan_of(settings, name, loaded.base)
-        keeper = self._station.keepers[name] = Keeper(
-            layout,
-            plan,
-            rule_of(settings.services[name]),
-            enricher(settings, name, self._station.evidence, self._measure, Redactor.of(settings)),
-            memory or Memory(name),
-            self._history,
-            [head for head in incidents if head.service == name and head.closed is None],
-        )
-        self._station.carry_out(name, keeper.replan(plan, self._clock.realtime()))
-
-    def _history(self, key: SeriesKey, since: int) -> list[Run]:
-        with contextlib.closing(Reader(self._store.path)) as reader:
-            return list(reader.runs(key, since, _ALL))
-
-    def _take_up(self, pending: tuple[PendingAct, ...], incidents: list[IncidentHead]) -> None:
-        """Acts that were not done before the restart are carried on with."""
-        services = {head.id: head.service for head in incidents}
-        for one in pending:
-            earlier = [{"receiver": a.receiver, "outcome": a.outcome.value, "at": a.at} for a in one.attempts]
-            self._station.adopt_pending(one.act, services.get(one.act.incident, ""), earlier)
+            heads = list(reader.incidents())
+        keeping = Keeping(self._loaded, self._redactor, self._station, self._measure)
+        now = self._clock.realtime()
+        for layout in self._plan.layouts:
+            name = layout.service
+            keeping.begin(layout, memories.get(name, Memory(name)), _open(heads, name), self._store, now)
+        for name in memories.keys() - self._station.keepers.keys():
+            keeping.leave(memories[name], _open(heads, name), self._writer)
+        take_up(self._station, pending, {head.id: head.service for head in heads})
+        return {name: memory.closed for name, memory in memories.items() if memory.closed is not None}
 
     # the pace
 
     def _wake(self) -> None:
         """One tick, and the next one when it is due. The loop's timers count milliseconds: never two within one."""
-        due = 0
+        due = self._clock.monotonic() + round(_AFTER_DEFECT * NS)
         try:
             due = self._measure.tick()
             second = self._measure.utc() // NS
@@ -266,7 +244,7 @@ class Program:
             self._notifier.ready()
             self.child.send({"type": "reloaded", "id": request, "ok": not errors, "errors": errors})
 
-    def _read_again(self) -> tuple[Loaded, Lanes, Plan]:
+    def _read_again(self) -> tuple[Loaded, Engines, Lanes]:
         """In a thread: all that can fail, before anything changes."""
         loaded = config.load(self._loaded.path)
         old, new = self._loaded.settings, loaded.settings
@@ -275,34 +253,42 @@ class Program:
         for name, service in new.services.items():
             plan_of(new, name, loaded.base)
             rule_of(service)
-        lanes = lanes_of.build(new, self._engines.like(Redactor.of(new).text))
-        return loaded, lanes, Plan.of(lanes.services, lanes.controls)
+        engines = self._engines.like(Redactor.of(new).text)
+        if new.nameservers != old.nameservers:
+            engines.resolver = Resolver(self._loop, new.nameservers)
+        return loaded, engines, lanes_of.build(new, engines)
 
-    async def _adopt(self, loaded: Loaded, lanes: Lanes, plan: Plan) -> None:
-        """From the next second on. Open calls keep their settings."""
-        station, settings = self._station, loaded.settings
+    async def _adopt(self, loaded: Loaded, engines: Engines, lanes: Lanes) -> None:
+        """From the next second on. Open calls keep their settings, and their secrets stay secret."""
+        station, settings, before = self._station, loaded.settings, self._loaded.settings
+        self._redactor = Redactor.of(before, settings)
+        self._handler.redact(self._redactor)
+        plan = Plan.of(lanes.services, lanes.controls)
+        keeping = Keeping(loaded, self._redactor, station, self._measure)
+        changes = {layout.service: keeping.change(layout) for layout in plan.layouts}
         lanes_of.inherit(lanes, self._lanes)
-        incidents = self._incidents()
-        memories = {}
+        closed: dict[str, int] = {}
         for layout in plan.layouts:
             name = layout.service
             if name in station.keepers:
-                enrich = enricher(settings, name, station.evidence, self._measure, Redactor.of(settings))
-                rule = rule_of(settings.services[name])
-                station.changes[name] = Change(layout, plan_of(settings, name, loaded.base), rule, enrich)
-            else:
-                gone = station.gone.pop(name, None)
-                memories[name] = gone.memory() if gone is not None else self._memories.get(name, Memory(name))
-                self._begin(loaded, layout, memories[name], incidents)
+                station.change(name, changes[name])
+                continue
+            left = station.gone.pop(name, None)
+            memory, heads = (left.memory(), left.heads) if left is not None else (Memory(name), ())
+            keeping.begin(layout, memory, heads, None, self._clock.realtime())
+            if memory.closed is not None:
+                closed[name] = memory.closed
         installed: asyncio.Future[None] = self._loop.create_future()
         station.on_installed = lambda _plan: installed.set_result(None)
-        self._measure.adopt(plan, _closed(memories))
+        self._measure.adopt(plan, closed)
         await installed
         station.on_installed = lambda _plan: None
-        self._loaded, self._lanes, self._plan = loaded, lanes, plan
-        self._redactor = Redactor.of(settings)
-        self._handler.redact(self._redactor)
+        board, resolver = self._plan.board, self._engines.resolver
+        self._loaded, self._engines, self._lanes, self._plan = loaded, engines, lanes, plan
         self.child.send(self._setup())
+        board.close()
+        if engines.resolver is not resolver:  # open calls may still wait for its answers
+            self._loop.call_later(2 * QUESTION_TIMEOUT, resolver.close)
 
     # the end
 
@@ -318,14 +304,17 @@ class Program:
             self._waiting.cancel()
         self._measure.cancel()
         await self.child.stop(DELIVERIES_GRACE)
-        for task in self._tasks:
+        for task in tuple(self._tasks):
             task.cancel()
         if not await self._loop.run_in_executor(None, self._writer.stop):
             log.error("not everything could be written down", extra=logs.fields(error=self._writer.health().last_error))
         self._engines.close()
+        self._plan.board.close()
         self._listen.close()
+        self._notifier.close()
         log.info("stopped")
 
 
-def _closed(memories: Mapping[str, Memory]) -> dict[str, int]:
-    return {name: memory.closed for name, memory in memories.items() if memory.closed is not None}
+def _open(heads: list[IncidentHead], service: str) -> list[IncidentHead]:
+    """A service's incidents that are not closed."""
+    return [head for head in heads if head.service == service and head.closed is None]

@@ -27,6 +27,8 @@ THEN_EVERY = 10 * NS
 AT_MOST = 20
 #: Failed calls that a ticket shows.
 SAMPLES = 3
+#: Endpoints whose newest failures are remembered for tickets: those that failed last.
+REMEMBERED = 50
 
 
 class Evidence:
@@ -62,7 +64,10 @@ class Evidence:
             finding.tags,
         )
         self._kept.append(failure)
-        self._newest.setdefault(key, deque(maxlen=SAMPLES)).append((failure, log))
+        newest = self._newest[key] = self._newest.pop(key, deque(maxlen=SAMPLES))  # the endpoint that failed last
+        newest.append((failure, log))
+        if len(self._newest) > REMEMBERED:
+            del self._newest[next(iter(self._newest))]
 
     def take(self) -> tuple[Failure, ...]:
         """What was kept since the last time."""

@@ -5,12 +5,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prober.measure.clock import NS
 from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed, Series
 from prober.store import ActStatus, IncidentHead, Memory, SeriesKey, Transaction
 from rules.acts import Act, ActResult
 from rules.conditions import Conditions
-from rules.incident import Event, Plan, Record, RecordKind, Reloaded, Result, ServiceState, Started, Tick, step
+from rules.incident import (
+    ClockStepped,
+    Event,
+    Plan,
+    Record,
+    RecordKind,
+    Reloaded,
+    Result,
+    ServiceState,
+    Started,
+    Tick,
+    step,
+)
 from rules.model import Cell
 from rules.persistence import Rule
 from rules.timeline import Run
@@ -56,6 +69,8 @@ class Keeper:
         self._conditions = Conditions(rule, _every(layout), snapshot=None if spells is None else json.loads(spells))
         self._series = Series(layout, memory.runs, memory.closed, self._conditions.reach)
         self._snapshot = self._conditions.snapshot()
+        if not layout.lanes and spells is not None:  # no longer configured: what is known is kept, should it come back
+            self._snapshot = json.loads(spells)
         self.closed = memory.closed
         self._heads = {head.id: head for head in heads}
         self.cell: Cell | None = None
@@ -73,9 +88,17 @@ class Keeper:
                 self._series.remember(key, [r for r in runs if r.end is not None and r.end <= run.start])
             self._conditions.replay(key.channel, key.endpoint, runs)
 
-    def replan(self, plan: Plan, at: int) -> Outcome:
-        """After a restart the incident goes on by the plan as it is now."""
-        return self.take(Reloaded(plan, at))
+    def resume(self, plan: Plan, at: int) -> Outcome:
+        """After a restart the incident goes on by the plan as it is now; `at` is UTC ns.
+
+        A last closed second that lies ahead says that the clock was set back meanwhile. Nothing is judged until time has
+        passed it, which on-call is told, unless that was done before the restart.
+        """
+        events: list[Event] = [Reloaded(plan, at)]
+        second = at // NS
+        if self.closed is not None and self.closed >= second and self.state.blind_until <= second:
+            events.append(ClockStepped((second - self.closed - 1) * NS, second))
+        return self.take(*events)
 
     def reload(self, layout: Layout, plan: Plan, rule: Rule, enrich: Callable[[Act], Act], at: int) -> Outcome:
         """The service is configured differently from the next second on; its history and its incident stay.
@@ -92,7 +115,7 @@ class Keeper:
                 series.remember(key, runs[:-1])
                 conditions.replay(key.channel, key.endpoint, runs)
         self.layout, self._conditions, self._series, self._enrich = layout, conditions, series, enrich
-        return self.replan(plan, at)
+        return self.take(Reloaded(plan, at))
 
     def retire(self) -> Transaction:
         """The service is no longer in the configuration: its runs end; its incident stays as it is."""
@@ -100,8 +123,14 @@ class Keeper:
 
     def memory(self) -> Memory:
         """What a later keeper of the service needs, once this one is retired."""
-        states = {"incident": self.state.to_json(), "conditions": json.dumps(self._conditions.snapshot())}
+        conditions = self._snapshot if not self.layout.lanes else self._conditions.snapshot()
+        states = {"incident": self.state.to_json(), "conditions": json.dumps(conditions)}
         return Memory(self.layout.service, self.closed, {}, states)
+
+    @property
+    def heads(self) -> tuple[IncidentHead, ...]:
+        """The incidents that are not closed, as lists show them."""
+        return tuple(self._heads.values())
 
     def close(self, slot: Slot) -> tuple[Closed, Outcome]:
         """A second has closed: what it was, and what comes of it (T1 of DESIGN.md)."""

@@ -14,6 +14,10 @@ from rules.model import Cell
 from rules.seconds import judge, judge_service
 from rules.timeline import Run, RunBuilder, cut, period
 
+#: Runs of an endpoint that are remembered for a reload: of a service's and its channels' as far as `reach`, but a thousand
+#: endpoints that flap must not cost a thousand such histories.
+_MOST_RECENT = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Closed:
@@ -48,7 +52,8 @@ class Series:
             self._add(key, period(every[first:end]), open_runs, closed)
             self._channels.append((channel, key, first, end))
         self._endpoints: list[SeriesKey] = []
-        self._strided: set[int] = set()
+        self._strided: set[int] = set()  # to be fed every second
+        self._turning: set[int] = set()  # of these, the ones that only go on in the stride of settings before
         self._cells: list[Cell | None] = []
         for index, lane in enumerate(layout.lanes):
             key = SeriesKey(name, lane.key.channel, lane.key.endpoint)
@@ -57,6 +62,9 @@ class Series:
             self._endpoints.append(key)
             if stride > 1:
                 self._strided.add(index)
+            elif (resumed := self._builders[key].open) is not None and resumed.length > 1:
+                self._strided.add(index)
+                self._turning.add(index)
             run = open_runs.get(key)
             self._cells.append(run.cell(closed) if run is not None and closed is not None else None)
         self._ok = bytes(len(self._endpoints))
@@ -92,11 +100,20 @@ class Series:
             if cell is before and index not in self._strided:
                 continue
             self._feed(key, second, span, cell, before)
+            if self._turning:
+                self._turn(index, key)
             if cell is not before:
                 self._cells[index] = cell
                 changed[key.channel, key.endpoint] = cell
         rows, self._rows = tuple(self._rows), []
         return Closed(second, span, service, channels, changed, rows)
+
+    def _turn(self, index: int, key: SeriesKey) -> None:
+        """An endpoint whose stride has become a second can be left alone once its old cycle has ended."""
+        run = self._builders[key].open
+        if index in self._turning and run is not None and run.length == 1:
+            self._turning.discard(index)
+            self._strided.discard(index)
 
     def _suspects(self, slot: Slot) -> set[int]:
         """Endpoints whose cell may differ from the second before."""
@@ -126,14 +143,16 @@ class Series:
         if run is None:
             return
         self._rows.append(SeriesRun(key, run))
-        recent = self._recent.setdefault(key, deque())
+        recent = self._recent.get(key)
+        if recent is None:
+            recent = self._recent[key] = deque(maxlen=_MOST_RECENT if key.endpoint else None)
         recent.append(run)
         while recent and recent[0].end is not None and run.end is not None and recent[0].end < run.end - self._reach:
             recent.popleft()
 
     def remember(self, key: SeriesKey, runs: Iterable[Run]) -> None:
         """Closed runs from before a restart, for a later reload."""
-        self._recent[key] = deque(runs)
+        self._recent[key] = deque(runs, maxlen=_MOST_RECENT if key.endpoint else None)
 
     def recent(self, key: SeriesKey, closed: int) -> list[Run]:
         """The runs of a series through second `closed`, as far back as they are remembered."""

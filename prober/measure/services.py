@@ -51,15 +51,22 @@ def rule_of(service: Service) -> Rule:
 def enricher(
     settings: Settings, name: str, evidence: Evidence, measure: Measure, redactor: Redactor
 ) -> Callable[[Act], Act]:
-    """Adds to an act what its text needs beside the rules' facts; nothing secret stays in it."""
-    service = settings.services[name]
+    """Adds to an act what its text needs beside the rules' facts; nothing secret stays in it.
+
+    `name` may be a service that is no longer configured.
+    """
+    service = settings.services.get(name)
     standing: dict[str, Any] = {
         "customer": settings.customer.model_dump(mode="json"),
         "location": settings.location,
-        "terms": {str(k): v for k, v in service.terms.items()},
-        "endpoints": [_endpoint("api", e, service) for e in service.channels.api]
-        + [_endpoint("smtp", e, service) for e in service.channels.smtp],
-        "mode": service.mode,
+        "terms": {str(k): v for k, v in service.terms.items()} if service else {},
+        "endpoints": [
+            *[_endpoint("api", e, service) for e in service.channels.api],
+            *[_endpoint("smtp", e, service) for e in service.channels.smtp],
+        ]
+        if service
+        else [],
+        "mode": service.mode if service else Mode.ACT.value,
     }
 
     def enrich(act: Act) -> Act:

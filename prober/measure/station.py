@@ -5,18 +5,20 @@ What a step leads to is written down first, and handed on once it is on disk, or
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from prober import logs
 from prober.link import Message
 from prober.measure.clock import NS
+from prober.measure.errands import Errands
 from prober.measure.evidence import Evidence
 from prober.measure.keeper import Keeper, Outcome
 from prober.measure.lane import Lane
 from prober.measure.measure import Measure
+from prober.measure.messages import second_message
 from prober.measure.plan import Plan as MeasurePlan
 from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed
@@ -27,13 +29,10 @@ from rules.acts import Outcome as ActOutcome
 from rules.incident import ClockStepped, Entry, EntryKind
 from rules.incident import Plan as IncidentPlan
 from rules.machine import Stall, Step
-from rules.model import Cell, Finding, Verdict
+from rules.model import Finding, Verdict
 from rules.persistence import Rule
 
 log = logs.get("measure")
-
-#: What has happened to an act that is not done, as a message carries it.
-Earlier = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +52,49 @@ class Station:
         self._loop = loop
         self._writer = writer
         self._send = send
+        self._changes: dict[str, deque[Change]] = {}  # of reloads; each from the first second of its layout on
         self.keepers: dict[str, Keeper] = {}
-        self.gone: dict[str, Keeper] = {}  # no longer configured; their acts may still be on the way
-        self.changes: dict[
-            str, Change
-        ] = {}  # of a reload, by service; each holds from the first second of its layout on
+        self.gone: dict[str, Keeper] = {}  # no longer configured: their incidents stay, and acts may be on the way
         self.on_installed: Callable[[MeasurePlan], None] = lambda _plan: None
         self.evidence = Evidence()
         self.seconds: dict[tuple[str, str, Verdict], int] = {}
-        self.acts_done: dict[tuple[str, str], int] = {}
-        self.pending: dict[str, tuple[Act, Earlier]] = {}
-        self._owner: dict[str, str] = {}  # act id -> service
+        self.errands = Errands(send)
         self.measure: Measure | None = None
+
+    def change(self, service: str, change: Change) -> None:
+        """The service is configured differently from the first second of the change's layout on."""
+        self._changes.setdefault(service, deque()).append(change)
 
     # what the measuring loop tells
 
     def closed(self, slot: Slot) -> None:
         service = slot.layout.service
         keeper = self.keepers[service]
-        change = self.changes.get(service)
-        if change is not None and change.layout is slot.layout:
-            del self.changes[service]
-            at = slot.second * NS
-            self._carry_out(keeper, keeper.reload(change.layout, change.plan, change.rule, change.enrich, at))
+        if slot.layout is not keeper.layout:
+            self._change_over(keeper, slot)
         seen, outcome = keeper.close(slot)
         self._count(keeper, seen)
         work = replace(outcome.work, failures=self.evidence.take())
-        self._carry_out(keeper, replace(outcome, work=work))
-        self._send(_second_message(keeper.layout.service, seen))
+        self.carry_out(keeper, replace(outcome, work=work))
+        self._send(second_message(service, seen))
+
+    def _change_over(self, keeper: Keeper, slot: Slot) -> None:
+        """The first second of another layout; reloads that no second was measured by are passed over."""
+        changes = self._changes.get(slot.layout.service, deque())
+        while changes:
+            change = changes.popleft()
+            if change.layout is slot.layout:
+                at = slot.second * NS
+                self.carry_out(keeper, keeper.reload(change.layout, change.plan, change.rule, change.enrich, at))
+                return
 
     def installed(self, plan: MeasurePlan) -> None:
         self.on_installed(plan)
 
     def retired(self, service: str) -> None:
-        keeper = self.keepers[service]
+        keeper = self.gone[service] = self.keepers.pop(service)
+        self._changes.pop(service, None)
         self._writer.submit(keeper.retire())
-        self.gone[service] = keeper
-        del self.keepers[service]
 
     def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
         self.evidence.offer(lane, call, finding)
@@ -119,15 +124,15 @@ class Station:
 
     def stepped(self, step: Step) -> None:
         log.warning("the clock was stepped", extra=logs.fields(seconds=round(step.delta / NS, 3)))
-        for keeper in self.keepers.values():
-            self._carry_out(keeper, keeper.take(ClockStepped(step.delta, step.to_utc // NS)))
+        for keeper in self._all():
+            self.carry_out(keeper, keeper.take(ClockStepped(step.delta, step.to_utc // NS)))
 
     # what serve tells
 
     def started(self, message: Mapping[str, Any]) -> None:
         keeper = self._keeper_of(str(message["act"]))
         if keeper is not None:
-            self._carry_out(keeper, keeper.started(str(message["act"]), str(message["receiver"]), int(message["at"])))
+            self.carry_out(keeper, keeper.started(str(message["act"]), str(message["receiver"]), int(message["at"])))
 
     def attempted(self, message: Mapping[str, Any]) -> None:
         """An attempt ended (T2): written down together with the step that it causes."""
@@ -140,48 +145,35 @@ class Station:
             reference=str(message.get("reference", "")),
             final=bool(message.get("final")),
         )
-        found = self.pending.get(result.act)
-        kind = found[0].kind.value if found is not None else "unknown"
-        key = (kind, result.outcome.value)
-        self.acts_done[key] = self.acts_done.get(key, 0) + 1
+        self.errands.attempted(result)
         extra = logs.fields(act=result.act, receiver=result.receiver, outcome=result.outcome, detail=result.detail)
         if result.outcome is ActOutcome.ACCEPTED:
             log.info("an act was accepted", extra=extra)
         else:
             log.warning("an attempt at an act failed", extra=extra)
-        if found is not None:
-            if result.final or result.outcome is ActOutcome.ACCEPTED:
-                del self.pending[result.act]
-            else:
-                found[1].append({"receiver": result.receiver, "outcome": result.outcome.value, "at": result.at})
         keeper = self._keeper_of(result.act)
         if keeper is not None:
-            self._carry_out(keeper, keeper.result(result))
+            self.carry_out(keeper, keeper.result(result))
 
     def entered(self, message: Mapping[str, Any]) -> None:
         """An operator's step; answered with `entered`."""
-        incident = str(message.get("incident", ""))
-        keeper = next((k for k in self.keepers.values() if incident and _is_of(k, incident)), None)
-        if keeper is None:
-            error = f"no incident {incident!r} is open"
-        else:
-            at = self.measure.utc() if self.measure is not None else time.time_ns()
-            try:
-                entry = Entry(
-                    EntryKind(message["kind"]),
-                    str(message.get("by", "")),
-                    str(message.get("text", "")),
-                    at,
-                    str(message.get("ticket", "")),
-                    incident,
-                )
-            except (KeyError, ValueError):
-                error = f"no such step: {message.get('kind')!r}"
-            else:
-                outcome = keeper.take(entry)
-                self._carry_out(keeper, outcome)
-                error = outcome.refused
+        error = self._enter(message, str(message.get("incident", "")))
         self._send({"type": "entered", "id": message.get("id"), "ok": not error, "error": error})
+
+    def _enter(self, message: Mapping[str, Any], incident: str) -> str:
+        """Why the step is not taken; "" when it is."""
+        assert self.measure is not None
+        keeper = next((k for k in self._all() if incident and _is_of(k, incident)), None)
+        if keeper is None:
+            return f"no incident {incident!r} is open"
+        try:
+            kind = EntryKind(message["kind"])
+        except (KeyError, ValueError):
+            return f"no such step: {message.get('kind')!r}"
+        by, text, ticket = (str(message.get(name, "")) for name in ("by", "text", "ticket"))
+        outcome = keeper.take(Entry(kind, by, text, self.measure.utc(), ticket, incident))
+        self.carry_out(keeper, outcome)
+        return outcome.refused
 
     def purge(self, message: Mapping[str, Any]) -> None:
         self._writer.submit(Transaction(purge_failures_before=int(message["failures_before"])))
@@ -204,27 +196,21 @@ class Station:
         """Once a second: time passes for every incident, and serve learns the totals."""
         assert self.measure is not None
         second = self.measure.utc() // NS
-        for keeper in self.keepers.values():
-            self._carry_out(keeper, keeper.tick(second))
+        for keeper in self._all():
+            self.carry_out(keeper, keeper.tick(second))
         self._writer.poll()
         self._send(self.totals())
 
-    def carry_out(self, service: str, outcome: Outcome) -> None:
-        """Write down and hand on what a reload led to."""
-        self._carry_out(self.keepers[service], outcome)
-
-    def _carry_out(self, keeper: Keeper, outcome: Outcome) -> None:
+    def carry_out(self, keeper: Keeper, outcome: Outcome) -> None:
+        """Write down what a step led to, and hand it on once that is done."""
         for record in outcome.records:
             log.info(
                 "incident: %s",
                 record.kind.value,
                 extra=logs.fields(service=keeper.layout.service, incident=record.incident, **_brief(record.detail)),
             )
-        for act in outcome.acts:
-            self.pending[act.id] = (act, [])
-            self._owner[act.id] = keeper.layout.service
-        for act_id in outcome.withdraw:
-            self.pending.pop(act_id, None)
+        self.errands.made(outcome.acts, keeper.layout.service)
+        self.errands.unwanted(outcome.withdraw)
         work = outcome.work
         if not (work.closed or work.states or work.records or work.acts or work.attempts or work.runs):
             return
@@ -241,30 +227,25 @@ class Station:
         if error is not None:
             log.error("acts go out although the store fails", extra=logs.fields(error=str(error)))
         try:
-            self._loop.call_soon_threadsafe(self._hand_over, acts, withdraw)
+            self._loop.call_soon_threadsafe(self.errands.hand_over, acts, withdraw)
         except RuntimeError:
             log.debug("the loop has ended; the acts go out after the next start")
 
-    def _hand_over(self, acts: tuple[Act, ...], withdraw: tuple[str, ...]) -> None:
-        for act in acts:
-            if act.id in self.pending:
-                self._send(act_message(act, []))
-        for act_id in withdraw:
-            self._send({"type": "withdraw", "act": act_id})
-
     def resend(self) -> None:
-        """A new serving process: it gets all acts that are not done, in their order."""
-        for act, earlier in self.pending.values():
-            self._send(act_message(act, earlier))
+        """A new serving process: it gets all acts that are not done, and the open incidents."""
+        self.errands.resend()
         self._send({"type": "incidents", "open": self.open_incidents()})
 
-    def adopt_pending(self, act: Act, service: str, earlier: Earlier) -> None:
-        """An act that was not done before the restart."""
-        self.pending[act.id] = (act, earlier)
-        self._owner[act.id] = service
+    def leave(self, keeper: Keeper) -> None:
+        """A service that the store knows and the configuration does not: its incident stays as it is."""
+        self.gone[keeper.layout.service] = keeper
+
+    def _all(self) -> Iterator[Keeper]:
+        yield from self.keepers.values()
+        yield from self.gone.values()
 
     def _keeper_of(self, act_id: str) -> Keeper | None:
-        service = self._owner.get(act_id, "")
+        service = self.errands.service_of(act_id)
         return self.keepers.get(service) or self.gone.get(service)
 
     # figures
@@ -277,7 +258,7 @@ class Station:
 
     def open_incidents(self) -> list[dict[str, Any]]:
         """The open incidents as the link carries them."""
-        return [view for keeper in self.keepers.values() if (view := keeper.view()) is not None]
+        return [_for_people(view) for keeper in self.keepers.values() if (view := keeper.view()) is not None]
 
     def totals(self) -> Message:
         """The message `totals` of prober.link."""
@@ -290,9 +271,9 @@ class Station:
             "seconds": [[s, c, v.value, n] for (s, c, v), n in self.seconds.items()],
             "durations": {f"{s}\x1f{c}": [h.counts, h.sum] for (s, c), h in measure.figures.durations.items()},
             "lag": [measure.figures.lag.counts, measure.figures.lag.sum],
-            "acts": [[kind, outcome, n] for (kind, outcome), n in self.acts_done.items()],
-            "pending": len(self.pending),
-            "oldest": max((second - act.created for act, _ in self.pending.values()), default=0),
+            "acts": [[kind, outcome, n] for (kind, outcome), n in self.errands.done.items()],
+            "pending": len(self.errands),
+            "oldest": self.errands.age(second),
             "store": {
                 "ok": health.ok,
                 "queued": health.queued,
@@ -306,35 +287,6 @@ class Station:
         }
 
 
-def act_message(act: Act, earlier: Earlier) -> Message:
-    """The message `act` of prober.link."""
-    plain = {
-        "incident": act.incident,
-        "episode": act.episode,
-        "kind": act.kind.value,
-        "step": act.step,
-        "receivers": list(act.receivers),
-        "created": act.created,
-        "after": act.after,
-        "facts": dict(act.facts),
-    }
-    return {"type": "act", "act": plain, "earlier": earlier}
-
-
-def _second_message(service: str, seen: Closed) -> Message:
-    cells = {"": seen.service, **seen.channels}
-    return {
-        "type": "second",
-        "service": service,
-        "second": seen.second + seen.span - 1,
-        "cells": {name: _cell(cell) for name, cell in cells.items()},
-    }
-
-
-def _cell(cell: Cell) -> list[Any]:
-    return [cell.verdict.value, cell.reason, cell.calls, {fault.value: n for fault, n in cell.faults}]
-
-
 def _is_of(keeper: Keeper, incident: str) -> bool:
     view = keeper.view()
     return view is not None and view["id"] == incident
@@ -344,4 +296,13 @@ def _brief(detail: Mapping[str, Any]) -> dict[str, Any]:
     """What of a record fits into a line of the log."""
     return {
         k: v for k, v in detail.items() if isinstance(v, (str, int, float, bool)) and k not in ("service", "incident")
+    }
+
+
+def _for_people(view: dict[str, Any]) -> dict[str, Any]:
+    """An incident's view with its conditions and its ticket in a word each, and without receivers' names."""
+    ticket = view["ticket"] or {}
+    return view | {
+        "conditions": [f"{c['condition']} ({c['scope']})" if c["scope"] else c["condition"] for c in view["conditions"]],
+        "ticket": ticket.get("number") or ticket.get("reference") or ticket.get("status", ""),
     }

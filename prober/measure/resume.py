@@ -1,0 +1,74 @@
+"""From what the store remembers to keepers and errands that go on where they stopped (DESIGN.md, "State")."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from prober.config import Loaded
+from prober.listen import StartError
+from prober.measure.keeper import Keeper
+from prober.measure.measure import Measure
+from prober.measure.ring import Layout
+from prober.measure.services import enricher, plan_of, rule_of
+from prober.measure.station import Change, Station
+from prober.redact import Redactor
+from prober.store import IncidentHead, Memory, PendingAct, SeriesRun, Store, Transaction, Writer
+from rules.incident import ServiceState
+from rules.persistence import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Makes the keepers of one configuration. `redactor` knows the secrets of all that may still be under way."""
+
+    loaded: Loaded
+    redactor: Redactor
+    station: Station
+    measure: Measure
+
+    def change(self, layout: Layout) -> Change:
+        """How a service is kept from a reload on. Raises PackError and ValueError."""
+        settings, name = self.loaded.settings, layout.service
+        enrich = enricher(settings, name, self.station.evidence, self.measure, self.redactor)
+        return Change(layout, plan_of(settings, name, self.loaded.base), rule_of(settings.services[name]), enrich)
+
+    def begin(
+        self, layout: Layout, memory: Memory, heads: Iterable[IncidentHead], store: Store | None, at: int
+    ) -> None:
+        """Keep a service from now (`at`, UTC ns) on; `store` has the runs that `memory` speaks of, if it does.
+
+        Raises PackError, StartError.
+        """
+        change, name = self.change(layout), layout.service
+        history = store.runs if store is not None else lambda _key, _since: []
+        try:
+            keeper = Keeper(layout, change.plan, change.rule, change.enrich, memory, history, heads)
+        except ValueError as error:
+            raise StartError(
+                f"what the store says of {name} cannot be understood: {error}; "
+                "start the program that wrote it, or move the store aside (keep it as evidence)"
+            ) from error
+        self.station.keepers[name] = keeper
+        self.station.carry_out(keeper, keeper.resume(change.plan, at))
+
+    def leave(self, memory: Memory, heads: Iterable[IncidentHead], writer: Writer) -> None:
+        """A service that the store knows and the configuration does not: its runs end, its incident stays as it is."""
+        saved = memory.states.get("incident")
+        if memory.closed is None or saved is None:
+            return
+        ended = [SeriesRun(key, replace(run, end=memory.closed + 1)) for key, run in memory.runs.items()]
+        writer.submit(Transaction(runs=tuple(ended)))
+        try:
+            plan = ServiceState.from_json(saved).plan
+            enrich = enricher(self.loaded.settings, memory.service, self.station.evidence, self.measure, self.redactor)
+            layout = Layout(memory.service, (), ())
+            keeper = Keeper(layout, plan, Rule(), enrich, replace(memory, runs={}), lambda _key, _since: [], heads)
+        except ValueError:
+            return  # nobody asks for it: it stays in the store as it is
+        self.station.leave(keeper)
+
+
+def take_up(station: Station, pending: Iterable[PendingAct], services: dict[str, str]) -> None:
+    """Acts that were not done before the restart are carried on with. `services` are those of the incidents, by id."""
+    for one in pending:
+        earlier = [{"receiver": a.receiver, "outcome": a.outcome.value, "at": a.at} for a in one.attempts]
+        station.errands.recorded(one.act, services.get(one.act.incident, ""), earlier)
