@@ -190,6 +190,7 @@ class Desk:
         self.host = host
         self.journal: list[Arrival] = []
         self.down: set[str] = set()
+        self.on_arrival: Callable[[Arrival], None] = lambda _: None  # before it is answered
         self._numbers = itertools.count(1)
 
         async def open_() -> None:
@@ -214,9 +215,17 @@ class Desk:
 
         return until(enough, f"{count} x {kind} of {service or 'any service'} came", within)
 
+    def keys(self, kind: str, service: str | None = None) -> set[str]:
+        """The different keys under which acts of a kind came: a repeat has the same."""
+        return {a.key for a in self.came(kind, service)}
+
     def everything(self) -> list[str]:
         """Kinds in the order of their arrival, for messages of failed tests."""
         return [f"{a.service}:{a.kind}" for a in list(self.journal)]
+
+    def _arrived(self, arrival: Arrival) -> None:
+        self.journal.append(arrival)
+        self.on_arrival(arrival)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if "mail" in self.down:
@@ -224,7 +233,7 @@ class Desk:
         assert isinstance(envelope.content, bytes)
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
-        self.journal.append(Arrival("mail", time.time(), str(mail["Message-ID"]), mail=mail))
+        self._arrived(Arrival("mail", time.time(), str(mail["Message-ID"]), mail=mail))
         return f"250 2.0.0 Ok: queued as {next(self._numbers):06d}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -238,7 +247,7 @@ class Desk:
                 status = "503 Not Now"
             else:
                 status = "202 Accepted"
-                self.journal.append(Arrival(place, time.time(), headers["idempotency-key"], json.loads(body)))
+                self._arrived(Arrival(place, time.time(), headers["idempotency-key"], json.loads(body)))
             writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):

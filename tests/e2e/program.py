@@ -1,8 +1,10 @@
 """The real program for tests: `prober run CONFIG` as a person starts it, in two processes, on real seconds."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from prober.store import Reader, SeriesKey
 from tests.e2e.outside import Api, Desk, until
 
 PROBER = (sys.executable, "-m", "prober")
@@ -52,6 +55,12 @@ def configuration(desk: Desk, services: dict[str, Any], controls: Iterable[Api] 
 def smtp_endpoint(port: int, **more: Any) -> dict[str, Any]:
     mail = {"from": "probe@customer.test", "to": "sink@vendor.test"}
     return {"name": "injection", "host": "127.0.0.1", "port": port, "tls": "none", "mail": mail} | more
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 class Program:
@@ -110,6 +119,12 @@ class Program:
         assert self._process is not None
         self._process.kill()
         self._process.wait(30)
+
+    def kill_serving(self) -> int:
+        """SIGKILL of the serving process alone; gives its process id."""
+        serving = int(self.wait_for_log("serving")["pid"])
+        os.kill(serving, signal.SIGKILL)
+        return serving
 
     def __enter__(self) -> Self:
         return self
@@ -193,10 +208,20 @@ class Program:
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
         return dict(zip(numbers, lines, strict=True))
 
-    def closed(self, name: str, second: int, within: float = 60.0) -> None:
+    def wait_closed(self, name: str, second: int, within: float = 60.0) -> None:
         """Wait until `second` of service `name` has closed and is on disk."""
-        until(lambda: time.time() > second, f"second {second} is past", within)
-        until(lambda: max(self.seconds(name), default=0) >= second, f"second {second} of {name} is closed", within)
+
+        def found() -> bool:
+            with contextlib.closing(Reader(self.store)) as reader:
+                return any(reader.seconds(SeriesKey(name), second, second + 1))
+
+        until(found, f"second {second} of {name} is closed", within)
+
+    def reasons(self, name: str, channel: str = "", endpoint: str = "") -> set[tuple[str, str]]:
+        """The verdicts and reasons that a series has at all, read without another process."""
+        with contextlib.closing(Reader(self.store)) as reader:
+            found = reader.seconds(SeriesKey(name, channel, endpoint), int(time.time()) - 3600, int(time.time()) + 1)
+            return {(cell.verdict.value, cell.reason) for _, cell in found}
 
     def incidents(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.ask("incidents", "list", "--format", "jsonl").splitlines()]

@@ -61,7 +61,7 @@ def test_every_second_of_an_outage_is_told_truly_and_every_act_comes_once_in_ord
                 desk.wait_for("note", name)
                 desk.wait_for("page_resolve", name)
             until(lambda: program.metric("prober_outbox_pending") == 0, "every act is done")
-            program.closed("hangs", end + 3)
+            program.wait_closed("hangs", end + 3)
             for name in FAILING:
                 assert_truth(program, name, begun + 1, onset, end)
                 assert_acts(desk, name, onset)
