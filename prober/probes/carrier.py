@@ -43,6 +43,7 @@ class Carrier(Call):
         "_reused",
         "_sent",
         "_stage",
+        "_unread",
     )
     _conv: Conversation
 
@@ -58,6 +59,7 @@ class Carrier(Call):
         self._logged = 0
         self._sent = 0
         self._received = 0
+        self._unread = False  # something may wait in the socket whose event has been and gone
         self._heard = False  # the conversation has heard something: not a kept connection that was dead already
 
     # what `wire` adds
@@ -160,6 +162,7 @@ class Carrier(Call):
             if data is None:
                 return
             self._received += len(data)
+            self._unread = events & GONE != 0 or len(data) == READ
             if connection.tls is None:
                 self._plain(data, clean=True)
             elif self._handshaking:

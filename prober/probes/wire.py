@@ -238,7 +238,7 @@ class WireCall(Carrier):
         connection = self._conn
         if connection is None or trouble is not None:
             self._release()
-        elif conv.keep:
+        elif conv.keep and not self._unread:
             connection.session = getattr(conv, "session", None)
             connection.messages += 1
             self._probe.keep(connection, now)
