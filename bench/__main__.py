@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from bench import calls, many
+from bench import calls, lasting, many, prompt, where
 from bench.settings import Settings, quick
 from bench.table import Row, show
 
@@ -20,6 +20,13 @@ ROWS: dict[str, Callable[[Settings], Iterable[Row]]] = {
     "smtp": calls.injection,
     "many": many.healthy,
     "hanging": many.hanging,
+    "acts": prompt.acts,
+    "start": prompt.start,
+    "metrics": prompt.metrics,
+    "store": lasting.store,
+    "page": lasting.page,
+    "memory": lasting.memory,
+    "where": where.rows,
 }
 
 

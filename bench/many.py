@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,19 +36,23 @@ def raise_limit(wanted: int) -> int:
     return wanted
 
 
-def misjudged(store: Path, first: int, last: int, truth: Verdict) -> tuple[int, int]:
-    """(Seconds of endpoints, channels and the service from `first` to `last` that are not `truth`, series looked at)."""
-    wrong = 0
+def misjudged(store: Path, first: int, last: int, truth: Verdict) -> Counter[str]:
+    """Seconds of endpoints, channels and the service from `first` to `last` that are not `truth`, by what they are."""
+    wrong: Counter[str] = Counter()
     with Reader(store) as reader:
-        series = reader.series()
-        for key in series:
-            right = sum(
-                min(stop, last + 1) - max(start, first)
-                for start, stop, cell in reader.stretches(key, first, last + 1)
-                if cell.verdict is truth
-            )
-            wrong += last + 1 - first - right
-    return wrong, len(series)
+        for key in reader.series():
+            seen = 0
+            for start, stop, cell in reader.stretches(key, first, last + 1):
+                seen += stop - start
+                if cell.verdict is not truth:
+                    wrong[f"{cell.verdict.value}/{cell.reason}"] += stop - start
+            if seen < last + 1 - first:
+                wrong["missing"] += last + 1 - first - seen
+    return wrong
+
+
+def _told(wrong: Counter[str]) -> str:
+    return "; " + ", ".join(f"{what} {n}" for what, n in wrong.most_common(3)) if wrong else ""
 
 
 def _settled(running: Program, second: int) -> None:
@@ -81,14 +86,17 @@ def healthy(settings: Settings) -> Iterator[Row]:
                 memory = rss_bytes(running.pid) / MIB
                 last = first + seconds - 2
                 _settled(running, last)
-                wrong, _ = misjudged(running.store, first, last, Verdict.AVAILABLE)
+                wrong = misjudged(running.store, first, last, Verdict.AVAILABLE)
         finally:
             end(timer)
         name = f"{count} healthy endpoints"
         what = f"{seconds} s, kept, {here.web.program}"
         yield Row(f"{name}: CPU", "cores", cpu, {}, "1", cpu <= 1, what)
         yield Row(f"{name}: RSS", "MiB", memory, {}, "200", memory <= 200)
-        yield Row(f"{name}: seconds skipped or misjudged", "", wrong, {}, "0", wrong == 0, "of endpoints")
+        bad = wrong.total()
+        yield Row(
+            f"{name}: seconds skipped or misjudged", "", bad, {}, "0", bad == 0, f"of {count * seconds}{_told(wrong)}"
+        )
         for share, text in ((0.5, "p50"), (0.99, "p99")):
             late, peer = quantile(ours, share) * _MS, quantile(bare, share) * _MS
             bar = "within 2 ms of the timer" if share > 0.9 else ""
@@ -114,11 +122,12 @@ def hanging(settings: Settings) -> Iterator[Row]:
             memory = rss_bytes(running.pid) / MIB
             last = int(time.time()) - timeout - 3
             _settled(running, last)
-            wrong, series = misjudged(running.store, first, last, Verdict.UNAVAILABLE)
+            wrong = misjudged(running.store, first, last, Verdict.UNAVAILABLE)
         open_calls = count * (timeout + 1)
-        note = f"{last + 1 - first} s of {series} series; up to {open_calls} calls open, {limit} descriptors"
+        bad = wrong.total()
+        note = f"of {(last + 1 - first) * count}; up to {open_calls} calls open, {limit} descriptors{_told(wrong)}"
         name = f"{count} endpoints that hang"
-        yield Row(f"{name}: seconds skipped or misjudged", "", wrong, {}, "0", wrong == 0, note)
+        yield Row(f"{name}: seconds skipped or misjudged", "", bad, {}, "0", bad == 0, note)
         yield Row(
             f"{name}: RSS",
             "MiB",

@@ -87,13 +87,16 @@ class Program:
 
 
 @contextlib.contextmanager
-def running(folder: Path, given: dict[str, Any], *, stats: Path | None = None) -> Iterator[Program]:
-    """The program on configuration `given`, with a store of its own in `folder`.
+def running(
+    folder: Path, given: dict[str, Any], *, stats: Path | None = None, store: Path | None = None
+) -> Iterator[Program]:
+    """The program on configuration `given`, with `store` or one of its own in `folder`.
 
     With `stats` it runs under bench.lags, which keeps every call's start lag and writes them there at the end.
     """
     name = f"{time.monotonic_ns()}"
-    config, log, store = (folder / f"{name}.{kind}" for kind in ("yaml", "log", "db"))
+    config, log, own = (folder / f"{name}.{kind}" for kind in ("yaml", "log", "db"))
+    store = store or own
     config.write_text(json.dumps({**given, "store": f"sqlite:///{store}"}))
     command = [sys.executable, "-m", "prober", "run", str(config)]
     if stats is not None:
