@@ -17,14 +17,14 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Door:
-    """A port that the system chose. `open` and `shut` as often as wanted, `close` at the end."""
+    """A port that the system chooses at the first `open`. `open` and `shut` as often as wanted, `close` at the end."""
 
     def __init__(self, serve: Serve) -> None:
         self._serve = serve
-        self._holder = _bound(0)
+        self._holder: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.port: int = self._holder.getsockname()[1]
+        self.port = 0
 
     @property
     def address(self) -> str:
@@ -32,6 +32,9 @@ class Door:
 
     async def open(self) -> None:
         """Let clients in."""
+        if self._holder is None:
+            self._holder = _bound(0)
+            self.port = self._holder.getsockname()[1]
         if self._server is None:
             self._server = await asyncio.start_server(self._come_in, sock=_bound(self.port), backlog=_BACKLOG)
 
@@ -48,7 +51,9 @@ class Door:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        self._holder.close()
+        if self._holder is not None:
+            self._holder.close()
+            self._holder = None
 
     async def _come_in(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -74,17 +74,16 @@ class Folder:
         return self.path / _ARRIVED
 
     def write_key(self) -> str:
-        """Make up an API key and keep it in a file that only we can read."""
+        """Make up an API key and keep it in a file. Raises UsageError."""
         key = secrets.token_hex(20)
-        try:
-            with open(self.key, "w", opener=_private) as file:
-                file.write(f"{key}\n")
-        except OSError as error:
-            raise UsageError(f"{self.key}: cannot be written: {error.strerror or error}") from error
+        _write(self.key, f"{key}\n")
         return key
 
     def write_config(self, vendor: Vendor, receivers: Receivers, reference: str, listen: int, pace: Pace) -> None:
-        """Write the configuration; `reference` is the control's address, `listen` the prober's port."""
+        """Write the configuration; `reference` is the control's address, `listen` the prober's port.
+
+        Raises UsageError.
+        """
         template = (resources.files("prober.demo") / "demo.yaml.j2").read_text()
         environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - YAML
         text = environment.from_string(template).render(
@@ -101,7 +100,16 @@ class Folder:
             hotline=receivers.url + HOTLINE,
             on_call=receivers.url + ON_CALL,
         )
-        self.config.write_text(text)
+        _write(self.config, text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Only we can read it. Raises UsageError."""
+    try:
+        with open(path, "w", opener=_private) as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 #: Seconds that it may take to stop (2 s for open calls, 5 s for deliveries, and some).
 _PARTING = 12.0
+_COMMAND = ("-m", "prober", "run")
 
 
 class Process:
@@ -26,9 +27,7 @@ class Process:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "prober",
-                "run",
+                *_COMMAND,
                 str(self._config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
