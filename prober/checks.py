@@ -29,6 +29,7 @@ from prober.yamlread import Loc
 Found = tuple[Loc, str]
 
 _MAX_EVERY = 3_600_000  # ms
+_DAY = 86_400_000  # ms
 _MAX_TIMEOUT = 600_000  # ms; RFC 5321 4.5.3.2.6 gives the final dot ten minutes, and nothing more
 
 
@@ -113,6 +114,7 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
     if not endpoints:
         yield (*loc, "channels"), "holds no endpoint; write at least one below api or smtp"
     yield from _window((*loc, "persistence"), service.persistence, service.every, endpoints)
+    yield from _rates(loc, service)
     yield from _names((*loc, "channels", "api"), [each.name for each in service.channels.api], "endpoint")
     yield from _names((*loc, "channels", "smtp"), [each.name for each in service.channels.smtp], "endpoint")
     for index, api in enumerate(service.channels.api):
@@ -147,6 +149,21 @@ def _window(loc: Loc, rule: Persistence, service_every: int, endpoints: list[End
         )
     if rule.for_ > 86_400_000:
         yield (*loc, "for"), "is longer than a day; nothing would ever be persistent in time"
+
+
+def _rates(loc: Loc, service: Service) -> Iterator[Found]:
+    """The rules of `intermittent` and `slow`."""
+    rate, here = service.intermittent, (*loc, "intermittent")
+    for key, ms in (("within", rate.within), ("recovered_after", rate.recovered_after)):
+        if ms % 1000 or ms > _DAY:
+            yield (*here, key), "does not fit the grid of seconds; write whole seconds, 1d at most"
+    if rate.seconds * 1000 > rate.within:
+        yield (*here, "seconds"), f"is more than `within` holds ({format_duration(rate.within)}); write less"
+    if rate.recovered_after < service.persistence.for_:
+        least = format_duration(service.persistence.for_)
+        yield (*here, "recovered_after"), f"is shorter than the window of persistence; write {least} or more"
+    if service.slow is not None and service.slow.over >= service.timeout:
+        yield (*loc, "slow", "over"), "is not reached before the time-out; write less than `timeout`"
 
 
 def _endpoint(loc: Loc, endpoint: Endpoint, vendor: str) -> Iterator[Found]:

@@ -48,6 +48,7 @@ __all__ = [
     "EmailReceiver",
     "Endpoint",
     "Expect",
+    "Intermittent",
     "Login",
     "Mail",
     "Name",
@@ -60,6 +61,7 @@ __all__ = [
     "Section",
     "Service",
     "Settings",
+    "Slow",
     "SmtpEndpoint",
     "Web",
     "WebhookReceiver",
@@ -272,6 +274,23 @@ class Receiver(Section):
         return "email" if self.email else "webhook" if self.webhook else "pagerduty"
 
 
+class Intermittent(Section):
+    """When unavailable seconds that do not persist are too many: the condition `intermittent`."""
+
+    seconds: int = Field(30, ge=1, description="so many unavailable seconds, of those older than persistence.for,")
+    within: Duration = Field(3_600_000, description="within so long")
+    recovered_after: Duration = Field(900_000, description="without an unavailable second")
+
+
+class Slow(Section):
+    """When calls that succeed are too slow: the condition `slow`. It is not looked for unless `slow` is written."""
+
+    over: Duration = Field(2_000, description="a success that took longer is slow")
+    share: float = Field(
+        0.9, gt=0, le=1, description="of the seconds of persistence.for with a success, how many must have none that is fast"
+    )
+
+
 class Service(Section):
     """What a vendor runs under one agreement."""
 
@@ -286,6 +305,8 @@ class Service(Section):
     every: Duration = 1000
     timeout: Duration = 10_000
     persistence: Persistence = Field(default_factory=Persistence)
+    intermittent: Intermittent = Intermittent()
+    slow: Slow | None = Field(None, description="default: nobody asks how fast a success was")
     channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
     tickets: tuple[Receiver, ...] = ()
     hotline: tuple[Receiver, ...] = ()

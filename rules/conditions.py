@@ -13,7 +13,7 @@ of its own only once it has a bad second after that recovery: being slower to re
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,14 @@ MOST_REASONS = 10
 Event = ConditionRaised | ConditionCleared
 #: (channel, endpoint).
 Endpoint = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Rules beside the one of persistence; what is None is not looked for."""
+
+    intermittent: Rate | None = None
+    slow: Slowness | None = None
 
 
 class Conditions:

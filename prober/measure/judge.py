@@ -121,7 +121,10 @@ class Judge:
         lane.history = history
 
     def _succeed(self, lane: Lane, call: Call) -> None:
-        call.slot.ok[lane.index] += 1
+        slot: Slot = call.slot
+        slot.ok[lane.index] += 1
+        if lane.slow and call.ended - call.begun > lane.slow:
+            slot.slow[lane.key.channel] = slot.slow.get(lane.key.channel, 0) + 1
         lane.failing = 0
         self._conclude(lane, call, Fault.NONE)
 

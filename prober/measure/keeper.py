@@ -10,7 +10,7 @@ from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed, Series
 from prober.store import ActStatus, IncidentHead, Memory, SeriesKey, Transaction
 from rules.acts import Act, ActResult
-from rules.conditions import Conditions
+from rules.conditions import Conditions, Further
 from rules.incident import (
     ClockStepped,
     Event,
@@ -56,6 +56,7 @@ class Keeper:
         memory: Memory,
         history: Callable[[SeriesKey, int], Iterable[Run]],
         heads: Iterable[IncidentHead] = (),
+        further: Further = Further(),
     ) -> None:
         """`memory` is what the store knows, `history(series, since)` its runs, `heads` its incidents that are not closed.
 
@@ -66,7 +67,7 @@ class Keeper:
         states = memory.states
         saved, spells = states.get("incident"), states.get("conditions")
         self.state = ServiceState(plan) if saved is None else ServiceState.from_json(saved)
-        self._conditions = Conditions(rule, _every(layout), snapshot=None if spells is None else json.loads(spells))
+        self._conditions = _conditions(rule, further, layout, None if spells is None else json.loads(spells))
         self._series = Series(layout, memory.runs, memory.closed, self._conditions.reach)
         self._snapshot = self._conditions.snapshot()
         if not layout.lanes and spells is not None:  # no longer configured: what is known is kept, should it come back
@@ -100,14 +101,22 @@ class Keeper:
             events.append(ClockStepped((second - self.closed - 1) * NS, second))
         return self.take(*events)
 
-    def reload(self, layout: Layout, plan: Plan, rule: Rule, enrich: Callable[[Act], Act], at: int) -> Outcome:
+    def reload(
+        self,
+        layout: Layout,
+        plan: Plan,
+        rule: Rule,
+        enrich: Callable[[Act], Act],
+        at: int,
+        further: Further = Further(),
+    ) -> Outcome:
         """The service is configured differently from the next second on; its history and its incident stay.
 
         `at` is UTC ns.
         """
         old = self._series
         closed = self.closed
-        conditions = Conditions(rule, _every(layout), snapshot=self._conditions.snapshot())
+        conditions = _conditions(rule, further, layout, self._conditions.snapshot())
         series = Series(layout, old.open_runs() if closed is not None else {}, closed, conditions.reach)
         if closed is not None:
             for key in series.open_runs():
@@ -138,7 +147,7 @@ class Keeper:
         if seen.span > 1:
             events = self._conditions.feed_gap(seen.second, seen.span, seen.service)
         else:
-            events = self._conditions.feed(seen.second, seen.service, seen.channels, seen.changed)
+            events = self._conditions.feed(seen.second, seen.service, seen.channels, seen.changed, slot.slow)
         last = seen.second + seen.span - 1
         self.closed, self.cell, self.channels = last, seen.service, seen.channels
         outcome = self.take(*events)
@@ -229,6 +238,12 @@ class Keeper:
             if head.closed is not None:
                 del self._heads[head.id]
         return heads
+
+
+def _conditions(rule: Rule, further: Further, layout: Layout, snapshot: Mapping[str, Any] | None) -> Conditions:
+    return Conditions(
+        rule, _every(layout), snapshot=snapshot, intermittent=further.intermittent, slow=further.slow
+    )
 
 
 def _every(layout: Layout) -> dict[tuple[str, str], int]:

@@ -44,6 +44,7 @@ class Lane:
         "probe",
         "row",
         "same",
+        "slow",
         "timeout",
         "tls",
         "vendor",
@@ -63,6 +64,7 @@ class Lane:
         tls: bool = False,
         control: bool = False,
         same: object = None,
+        slow: int = 0,
     ) -> None:
         self.key = key
         self.kind = kind
@@ -74,6 +76,7 @@ class Lane:
         self.tls = tls
         self.control = control
         self.same = same  # equal for two lanes whose calls are alike
+        self.slow = slow  # ns past which a success is slow; 0: nobody asks
         self.channel = 0
         self.index = 0
         self.row = -1

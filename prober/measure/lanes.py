@@ -7,7 +7,7 @@ from prober import vendors
 from prober.measure.clock import NS
 from prober.measure.lane import Lane, LaneKey
 from prober.probes.build import Engines
-from prober.settings import ApiEndpoint, Settings, SmtpEndpoint
+from prober.settings import ApiEndpoint, Settings, Slow, SmtpEndpoint
 from rules.model import Kind
 
 _MS = NS // 1000
@@ -36,7 +36,7 @@ def build(settings: Settings, engines: Engines) -> Lanes:
             for endpoint in endpoints:
                 every, timeout = endpoint.every or service.every, endpoint.timeout or service.timeout
                 channels[channel].append(
-                    _lane(LaneKey(name, channel, endpoint.name), endpoint, every, timeout, engines)
+                    _lane(LaneKey(name, channel, endpoint.name), endpoint, every, timeout, engines, service.slow)
                 )
         services[name] = {channel: lanes for channel, lanes in channels.items() if lanes}
     controls = [
@@ -54,7 +54,14 @@ def build(settings: Settings, engines: Engines) -> Lanes:
     return Lanes(services, controls)
 
 
-def _lane(key: LaneKey, endpoint: ApiEndpoint | SmtpEndpoint, every: int, timeout: int, engines: Engines) -> Lane:
+def _lane(
+    key: LaneKey,
+    endpoint: ApiEndpoint | SmtpEndpoint,
+    every: int,
+    timeout: int,
+    engines: Engines,
+    slow: Slow | None,
+) -> Lane:
     if isinstance(endpoint, ApiEndpoint):
         kind, probe, tls = Kind.HTTP, engines.api(endpoint), endpoint.url.startswith("https:")
     else:
@@ -69,6 +76,7 @@ def _lane(key: LaneKey, endpoint: ApiEndpoint | SmtpEndpoint, every: int, timeou
         hold=endpoint.hold,
         tls=tls,
         same=(endpoint, every),
+        slow=slow.over * _MS if slow is not None else 0,
     )
 
 

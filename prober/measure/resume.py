@@ -8,7 +8,7 @@ from prober.listen import StartError
 from prober.measure.keeper import Keeper
 from prober.measure.measure import Measure
 from prober.measure.ring import Layout
-from prober.measure.services import enricher, plan_of, rule_of
+from prober.measure.services import enricher, further_of, plan_of, rule_of
 from prober.measure.station import Change, Station
 from prober.redact import Redactor
 from prober.store import IncidentHead, Memory, PendingAct, SeriesRun, Store, Transaction, Writer
@@ -29,7 +29,10 @@ class Keeping:
         """How a service is kept from a reload on. Raises PackError and ValueError."""
         settings, name = self.loaded.settings, layout.service
         enrich = enricher(settings, name, self.station.evidence, self.measure, self.redactor)
-        return Change(layout, plan_of(settings, name, self.loaded.base), rule_of(settings.services[name]), enrich)
+        service = settings.services[name]
+        return Change(
+            layout, plan_of(settings, name, self.loaded.base), rule_of(service), enrich, further_of(service)
+        )
 
     def begin(
         self, layout: Layout, memory: Memory, heads: Iterable[IncidentHead], store: Store | None, at: int
@@ -41,7 +44,7 @@ class Keeping:
         change, name = self.change(layout), layout.service
         history = store.runs if store is not None else lambda _key, _since: []
         try:
-            keeper = Keeper(layout, change.plan, change.rule, change.enrich, memory, history, heads)
+            keeper = Keeper(layout, change.plan, change.rule, change.enrich, memory, history, heads, change.further)
         except ValueError as error:
             raise StartError(
                 f"what the store says of {name} cannot be understood: {error}; "

@@ -24,10 +24,10 @@ class Slot:
     """One open second, or `span` of them in which nothing can have been measured.
 
     `ok` counts successes by endpoint, `bad` the failed calls by endpoint and (fault, reason), `missed` the calls that were due
-    and not made, by endpoint and reason. An endpoint makes at most ten calls a second, so that a byte holds its successes.
+    and not made, by endpoint and reason; `slow` the slow successes by channel, where slowness is asked for. An endpoint makes at most ten calls a second, so that a byte holds its successes.
     """
 
-    __slots__ = ("bad", "layout", "missed", "ok", "pending", "second", "span", "void")
+    __slots__ = ("bad", "layout", "missed", "ok", "pending", "second", "slow", "span", "void")
 
     def __init__(self, second: int, layout: Layout, span: int = 1, void: str = "") -> None:
         self.second = second
@@ -38,6 +38,7 @@ class Slot:
         self.ok = bytearray(len(layout.lanes))
         self.bad: dict[int, dict[tuple[Fault, str], int]] = {}
         self.missed: dict[int, dict[str, int]] = {}
+        self.slow: dict[str, int] = {}
 
     @property
     def last(self) -> int:

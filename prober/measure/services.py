@@ -14,8 +14,11 @@ from prober.measure.measure import Measure
 from prober.redact import Redactor
 from prober.settings import ApiEndpoint, Service, Settings, SmtpEndpoint, format_duration
 from rules.acts import Act
+from rules.conditions import Further
 from rules.incident import Mode, Plan
+from rules.intermittent import Rate
 from rules.persistence import Rule
+from rules.slow import Slowness
 
 #: A control counts as fine now when it answered within so long, ns.
 _FRESH = 3 * NS
@@ -45,6 +48,15 @@ def rule_of(service: Service) -> Rule:
         share=p.share,
         at_least=p.at_least,
         recovered_after_ms=p.recovered_after,
+    )
+
+
+def further_of(service: Service) -> Further:
+    """The rules of `intermittent` and `slow`. Raises ValueError for figures that cannot be."""
+    rate, slow = service.intermittent, service.slow
+    return Further(
+        Rate.of(seconds=rate.seconds, within_ms=rate.within, recovered_after_ms=rate.recovered_after),
+        Slowness.of(over_ms=slow.over, share=slow.share) if slow is not None else None,
     )
 
 

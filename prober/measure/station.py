@@ -26,6 +26,7 @@ from prober.probes.call import Call
 from prober.store import Certificate, SeriesKey, Transaction, Writer
 from rules.acts import Act, ActResult
 from rules.acts import Outcome as ActOutcome
+from rules.conditions import Further
 from rules.incident import ClockStepped, Entry, EntryKind
 from rules.incident import Plan as IncidentPlan
 from rules.machine import Stall, Step
@@ -43,6 +44,7 @@ class Change:
     plan: IncidentPlan
     rule: Rule
     enrich: Callable[[Act], Act]
+    further: Further = Further()
 
 
 class Station:
@@ -85,7 +87,10 @@ class Station:
             change = changes.popleft()
             if change.layout is slot.layout:
                 at = slot.second * NS
-                self.carry_out(keeper, keeper.reload(change.layout, change.plan, change.rule, change.enrich, at))
+                self.carry_out(
+                    keeper,
+                    keeper.reload(change.layout, change.plan, change.rule, change.enrich, at, change.further),
+                )
                 return
 
     def installed(self, plan: MeasurePlan) -> None:
