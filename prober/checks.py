@@ -159,7 +159,7 @@ def _rates(loc: Loc, service: Service) -> Iterator[Found]:
             yield (*here, key), "does not fit the grid of seconds; write whole seconds, 1d at most"
     if rate.seconds * 1000 > rate.within:
         yield (*here, "seconds"), f"is more than `within` holds ({format_duration(rate.within)}); write less"
-    if rate.recovered_after < service.persistence.for_:
+    if rate.recovered_after < service.persistence.for_ and "recovered_after" in rate.model_fields_set:
         least = format_duration(service.persistence.for_)
         yield (*here, "recovered_after"), f"is shorter than the window of persistence; write {least} or more"
     if service.slow is not None and service.slow.over >= service.timeout:

@@ -279,7 +279,9 @@ class Intermittent(Section):
 
     seconds: int = Field(30, ge=1, description="so many unavailable seconds, of those older than persistence.for,")
     within: Duration = Field(3_600_000, description="within so long")
-    recovered_after: Duration = Field(900_000, description="without an unavailable second")
+    recovered_after: Duration = Field(
+        900_000, description="without an unavailable second; never under persistence.for"
+    )
 
 
 class Slow(Section):
@@ -287,7 +289,7 @@ class Slow(Section):
 
     over: Duration = Field(2_000, description="a success that took longer is slow")
     share: float = Field(
-        0.9, gt=0, le=1, description="of the seconds of persistence.for with a success, how many must have none that is fast"
+        0.9, gt=0, le=1, description="of the window's seconds with a success, how many must have none that is fast"
     )
 
 

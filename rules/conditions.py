@@ -44,6 +44,9 @@ class Further:
     slow: Slowness | None = None
 
 
+NOTHING_FURTHER = Further()
+
+
 class Conditions:
     """The conditions of one service. Fed the closed seconds in order; a pure function of them (invariant 10)."""
 

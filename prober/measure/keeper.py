@@ -10,7 +10,7 @@ from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed, Series
 from prober.store import ActStatus, IncidentHead, Memory, SeriesKey, Transaction
 from rules.acts import Act, ActResult
-from rules.conditions import Conditions, Further
+from rules.conditions import NOTHING_FURTHER, Conditions, Further
 from rules.incident import (
     ClockStepped,
     Event,
@@ -56,7 +56,7 @@ class Keeper:
         memory: Memory,
         history: Callable[[SeriesKey, int], Iterable[Run]],
         heads: Iterable[IncidentHead] = (),
-        further: Further = Further(),
+        further: Further = NOTHING_FURTHER,
     ) -> None:
         """`memory` is what the store knows, `history(series, since)` its runs, `heads` its incidents that are not closed.
 
@@ -108,7 +108,7 @@ class Keeper:
         rule: Rule,
         enrich: Callable[[Act], Act],
         at: int,
-        further: Further = Further(),
+        further: Further = NOTHING_FURTHER,
     ) -> Outcome:
         """The service is configured differently from the next second on; its history and its incident stay.
 
@@ -241,9 +241,7 @@ class Keeper:
 
 
 def _conditions(rule: Rule, further: Further, layout: Layout, snapshot: Mapping[str, Any] | None) -> Conditions:
-    return Conditions(
-        rule, _every(layout), snapshot=snapshot, intermittent=further.intermittent, slow=further.slow
-    )
+    return Conditions(rule, _every(layout), snapshot=snapshot, intermittent=further.intermittent, slow=further.slow)
 
 
 def _every(layout: Layout) -> dict[tuple[str, str], int]:

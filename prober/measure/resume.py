@@ -30,9 +30,8 @@ class Keeping:
         settings, name = self.loaded.settings, layout.service
         enrich = enricher(settings, name, self.station.evidence, self.measure, self.redactor)
         service = settings.services[name]
-        return Change(
-            layout, plan_of(settings, name, self.loaded.base), rule_of(service), enrich, further_of(service)
-        )
+        plan = plan_of(settings, name, self.loaded.base)
+        return Change(layout, plan, rule_of(service), enrich, further_of(service))
 
     def begin(
         self, layout: Layout, memory: Memory, heads: Iterable[IncidentHead], store: Store | None, at: int

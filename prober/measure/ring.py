@@ -24,7 +24,8 @@ class Slot:
     """One open second, or `span` of them in which nothing can have been measured.
 
     `ok` counts successes by endpoint, `bad` the failed calls by endpoint and (fault, reason), `missed` the calls that were due
-    and not made, by endpoint and reason; `slow` the slow successes by channel, where slowness is asked for. An endpoint makes at most ten calls a second, so that a byte holds its successes.
+    and not made, by endpoint and reason; `slow` the slow successes by channel, where slowness is asked for. An endpoint
+    makes at most ten calls a second, so that a byte holds its successes.
     """
 
     __slots__ = ("bad", "layout", "missed", "ok", "pending", "second", "slow", "span", "void")

@@ -55,7 +55,11 @@ def further_of(service: Service) -> Further:
     """The rules of `intermittent` and `slow`. Raises ValueError for figures that cannot be."""
     rate, slow = service.intermittent, service.slow
     return Further(
-        Rate.of(seconds=rate.seconds, within_ms=rate.within, recovered_after_ms=rate.recovered_after),
+        Rate.of(
+            seconds=rate.seconds,
+            within_ms=rate.within,
+            recovered_after_ms=max(rate.recovered_after, service.persistence.for_),
+        ),
         Slowness.of(over_ms=slow.over, share=slow.share) if slow is not None else None,
     )
 

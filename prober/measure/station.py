@@ -26,7 +26,7 @@ from prober.probes.call import Call
 from prober.store import Certificate, SeriesKey, Transaction, Writer
 from rules.acts import Act, ActResult
 from rules.acts import Outcome as ActOutcome
-from rules.conditions import Further
+from rules.conditions import NOTHING_FURTHER, Further
 from rules.incident import ClockStepped, Entry, EntryKind
 from rules.incident import Plan as IncidentPlan
 from rules.machine import Stall, Step
@@ -44,7 +44,7 @@ class Change:
     plan: IncidentPlan
     rule: Rule
     enrich: Callable[[Act], Act]
-    further: Further = Further()
+    further: Further = NOTHING_FURTHER
 
 
 class Station:
