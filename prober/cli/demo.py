@@ -59,5 +59,5 @@ async def _until_ended(folder: Folder, *, stay: bool) -> int:
         if not received:
             raise
     with contextlib.suppress(OSError):
-        screen.line(f"Ended. The files stay in {folder.path}")
+        screen.pair("its files stay", str(folder.path))
     return 128 + received[0]

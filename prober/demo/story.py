@@ -43,7 +43,8 @@ async def play(screen: Screen, folder: Folder, *, stay: bool, pace: Pace | None 
             _complain(stage, missing)
             return Exit.FAILED
     screen.line()
-    screen.line(f"The demo has ended; its files stay in {folder.path}")
+    screen.line("The demo has ended.")
+    screen.pair("its files stay", str(folder.path))
     return Exit.OK
 
 
