@@ -199,8 +199,10 @@ def _open(path: Path, migrations: Sequence[Sequence[str]]) -> sqlite3.Connection
     with path.open("rb") as file:
         if file.read(16) not in (b"", _MAGIC):
             raise NotOursError(path, "this is not an SQLite database; name another file as `store`")
-    # Looked at before anything is written to it: a foreign file stays as it is.
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as look:
+    # Looked at before anything is written to it: a foreign file stays as it is. Where there is no log all is in the file,
+    # and it is read as it stands: else SQLite would leave a log and its index behind, ours beside somebody else's file.
+    alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro{alone}", uri=True, isolation_level=None)) as look:
         ours, blank, found = schema.is_ours(look), schema.is_blank(look), schema.version(look)
     if not ours and not blank:
         raise NotOursError(path, "this SQLite database belongs to another program; name another file as `store`")
