@@ -32,6 +32,25 @@ def until(found: Callable[[], T], what: str, within: float = 60.0) -> T:
     return value
 
 
+def side_by_side(*works: Callable[[], None]) -> None:
+    """Run `works` at the same time; raises what one of them raised."""
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the test's own thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
 class Loop:
     """An event loop in a thread, for servers."""
 

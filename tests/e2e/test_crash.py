@@ -3,16 +3,14 @@
 import os
 import random
 import signal
-import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.outside import Api, Arrival, Desk, Script, outside, until
+from tests.e2e.outside import Api, Arrival, Desk, Script, outside, side_by_side, until
 from tests.e2e.program import Program, configuration, free_port, service
 
 pytestmark = pytest.mark.e2e
@@ -25,25 +23,6 @@ KILLS = 50
 def one_api(desk: Desk, api: Api, **more: Any) -> dict[str, Any]:
     channels = {"api": [{"name": "account", "url": api.url}]}
     return configuration(desk, {"bird": service(desk, "bird", channels, **more)}, listen=f"127.0.0.1:{free_port()}")
-
-
-def side_by_side(*works: Callable[[], None]) -> None:
-    """Run `works` at the same time; raises what one of them raised."""
-    errors: list[BaseException] = []
-
-    def run(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the test's own thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 def assert_nothing_lost_or_doubled(program: Program, desk: Desk) -> None:

@@ -8,13 +8,14 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.outside import Api, Desk, Script, outside, until
+from tests.e2e.outside import Api, Desk, Script, outside, side_by_side, until
 from tests.e2e.program import Program, configuration, service, smtp_endpoint
 from tests.peers.smtp_peer import smtp_peer
 
@@ -125,53 +126,82 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
+@dataclass(frozen=True)
+class Net:
+    """A network namespace with two links to here: one to the internet, one to on-call. Addresses of RFC 2544."""
+
+    name: str
+    number: int
+
+    @property
+    def internet(self) -> str:
+        return f"198.18.{self.number}.1"
+
+    @property
+    def on_call(self) -> str:
+        return f"198.19.{self.number}.1"
+
+    @property
+    def link(self) -> str:
+        """The inner end of the link to the internet."""
+        return f"{self.name}net1"
+
+    def ip(self, *arguments: str) -> None:
+        """`ip` within."""
+        ip("-n", self.name, *arguments)
+
+
 @contextlib.contextmanager
-def namespace(name: str) -> Iterator[None]:
-    """A network of its own with two links to here: 198.18.0.1 stands for the internet, 198.19.0.1 for on-call."""
-    ip("netns", "add", name)
+def network(number: int) -> Iterator[Net]:
+    net = Net(f"pr{os.getpid() % 10_000}x{number}", number)
+    ip("netns", "add", net.name)
     try:
-        for number, link in ((18, "net"), (19, "own")):
-            here, there = f"{name}{link}0", f"{name}{link}1"
-            ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", name)
-            ip("addr", "add", f"198.{number}.0.1/30", "dev", here)
-            ip("link", "set", here, "up")
-            ip("-n", name, "addr", "add", f"198.{number}.0.2/30", "dev", there)
-            ip("-n", name, "link", "set", there, "up")
-        ip("-n", name, "link", "set", "lo", "up")
-        yield
+        for link, here in (("net", net.internet), ("own", net.on_call)):
+            outer, inner = f"{net.name}{link}0", f"{net.name}{link}1"
+            ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", net.name)
+            ip("addr", "add", f"{here}/30", "dev", outer)
+            ip("link", "set", outer, "up")
+            net.ip("addr", "add", f"{here[:-1]}2/30", "dev", inner)
+            net.ip("link", "set", inner, "up")
+        net.ip("link", "set", "lo", "up")
+        yield net
     finally:
         for link in ("net", "own"):
-            subprocess.run(["ip", "link", "del", f"{name}{link}0"], check=False, capture_output=True)
-        ip("netns", "del", name)
+            subprocess.run(["ip", "link", "del", f"{net.name}{link}0"], check=False, capture_output=True)
+        ip("netns", "del", net.name)
 
 
 @pytest.mark.timeout(150)
 @pytest.mark.peer("netns")
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
-@pytest.mark.parametrize("how", ["our link is down", "the line is dead"])
-def test_without_network_it_accuses_nobody(tmp_path: Path, how: str) -> None:
+def test_without_network_it_accuses_nobody(tmp_path: Path) -> None:
     """The link down on our side (no route), and packets that vanish: no second and no ticket, on-call alone.
 
     The time-out is longer than the 2 s for which a control's success still speaks: at the deadline it speaks no more.
     """
-    name = f"pr{os.getpid() % 10_000}"
-    with namespace(name), outside("198.19.0.1") as (loop, desk):
-        api, control = Api(loop, "198.18.0.1"), Api(loop, "198.18.0.1")
+    with network(1) as down, network(2) as dead:
+        # Where packets vanish there is no refusal and no error, only silence: nobody has this hardware address.
+        nobody = ("neigh", "replace", dead.internet, "lladdr", "02:00:00:00:00:01", "dev", dead.link)
+        side_by_side(
+            lambda: cut_off(
+                tmp_path / "down", down, ("link", "set", down.link, "down"), ("link", "set", down.link, "up")
+            ),
+            lambda: cut_off(tmp_path / "dead", dead, nobody, ("neigh", "del", dead.internet, "dev", dead.link)),
+        )
+
+
+def cut_off(folder: Path, net: Net, cut: Sequence[str], mend: Sequence[str]) -> None:
+    with outside(net.on_call) as (loop, desk):
+        api, control = Api(loop, net.internet), Api(loop, net.internet)
         services = {"bird": service(desk, "bird", {"api": [{"name": "a", "url": api.url}]}, timeout="3s")}
-        with Program(tmp_path, configuration(desk, services, [control])) as program:
-            program.start("ip", "netns", "exec", name)
+        with Program(folder, configuration(desk, services, [control])) as program:
+            program.start("ip", "netns", "exec", net.name)
             program.wait_closed("bird", int(time.time()) + 2)
-            if how == "our link is down":
-                ip("-n", name, "link", "set", f"{name}net1", "down")
-            else:  # the far end drops everything: no refusal, no error, silence
-                ip("-n", name, "neigh", "replace", "198.18.0.1", "lladdr", "02:00:00:00:00:01", "dev", f"{name}net1")
+            net.ip(*cut)
             lost = int(time.time())
             page = desk.wait_for("page")[0]
             assert page.body["condition"] == "blind"
-            if how == "our link is down":
-                ip("-n", name, "link", "set", f"{name}net1", "up")
-            else:
-                ip("-n", name, "neigh", "del", "198.18.0.1", "dev", f"{name}net1")
+            net.ip(*mend)
             desk.wait_for("page_resolve")
             program.stop()
             assert_nothing_against_the_vendor(program, desk, "bird")

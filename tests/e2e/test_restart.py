@@ -2,34 +2,37 @@
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.outside import Api, Script, outside, until
+from tests.e2e.outside import Api, Script, outside, side_by_side, until
 from tests.e2e.program import Program, configuration, service, verdicts
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("how", ["told to stop", "killed"])
-def test_it_goes_on_with_the_seconds_the_incident_and_the_acts_that_are_not_done(tmp_path: Path, how: str) -> None:
+def test_it_goes_on_with_the_seconds_the_incident_and_the_acts_that_are_not_done(tmp_path: Path) -> None:
+    side_by_side(
+        lambda: restarted(tmp_path / "stopped", Program.stop), lambda: restarted(tmp_path / "killed", Program.kill)
+    )
+
+
+def restarted(folder: Path, end: Callable[[Program], None]) -> None:
     script = Script("503")
     with outside() as (loop, desk):
         api = Api(loop, script=script)
         channels = {"api": [{"name": "account", "url": api.url}]}
         config = configuration(desk, {"bird": service(desk, "bird", channels)})
-        with Program(tmp_path, config) as program:
+        with Program(folder, config) as program:
             desk.down = {"mail"}
             program.start()
             desk.wait_for("page")
             until(lambda: program.logged("an attempt at an act failed"), "the ticket was tried in vain")
             stopped = int(time.time())
-            if how == "killed":
-                program.kill()
-            else:
-                program.stop()
+            end(program)
             [before] = program.incidents()
             first = program.seconds("bird")
             assert before["phase"] == "open"
