@@ -84,16 +84,16 @@ def _relay(loc: Loc, relay: Relay) -> Iterator[Found]:
 
 
 def _receivers(loc: Loc, receivers: tuple[Receiver, ...]) -> Iterator[Found]:
+    from prober.receiver_checks import check as check_receiver
+
     yield from _names(loc, receiver_names(receivers), "receiver")
     for index, receiver in enumerate(receivers):
         here = (*loc, index, receiver.kind)
-        if receiver.pagerduty is not None:
-            if receiver.pagerduty.routing_key is None:
-                yield (*here, "routing_key"), "is missing; write routing_key or routing_key_file"
-            yield from _authorities((*here, "ca"), receiver.pagerduty.ca)
-        if receiver.webhook is not None:
-            yield from _headers((*here, "headers"), receiver.webhook.headers)
-            yield from _authorities((*here, "ca"), receiver.webhook.ca)
+        yield from (((*here, *place), message) for place, message in check_receiver(receiver.own))
+        if (headers := getattr(receiver.own, "headers", None)) is not None:
+            yield from _headers((*here, "headers"), headers)
+        if (authorities := getattr(receiver.own, "ca", None)) is not None:
+            yield from _authorities((*here, "ca"), authorities)
 
 
 def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:

@@ -193,6 +193,36 @@ def _method(text: str) -> str:
     return text
 
 
+def _url_template(text: str) -> str:
+    """A template of a URL whose scheme and host stand in it as they are: no act can lead a request elsewhere."""
+    if not re.match(r"https?://[^/?#{}\s]+(?:[/?]|\Z)", text):
+        raise ValueError("does not begin with a scheme and host as they are, such as https://desk.example.com/tickets")
+    _url(re.match(r"https?://[^/?]+", text)[0])  # type: ignore[index]  # it matched above
+    if _CONTROL.search(text):
+        raise ValueError("holds a line break or another control character; write it in one line")
+    return text
+
+
+def _phone(text: str) -> str:
+    """A telephone number as ITU-T E.164 writes it, blanks and dashes left out."""
+    number = re.sub(r"[\s().-]", "", text)
+    if not re.fullmatch(r"\+[1-9][0-9]{3,14}", number):
+        raise ValueError('is not a telephone number; write it with its country in quotes, such as "+49 30 1234567"')
+    return number
+
+
+def _oid(text: str) -> str:
+    if not re.fullmatch(r"1\.3(\.(0|[1-9][0-9]{0,9})){1,100}", text):
+        raise ValueError("is not an object identifier below 1.3; write numbers joined by dots")
+    return text
+
+
+def _label_name(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,100}", text):
+        raise ValueError("is not a label's name; use letters, digits and '_', no digit first")
+    return text
+
+
 def _status(value: object) -> object:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and not re.fullmatch(r"[1-5][0-9][0-9]|[1-5]xx", text):
@@ -258,6 +288,10 @@ Listen = Annotated[str, AfterValidator(_listen)]
 Nameserver = Annotated[str, AfterValidator(_nameserver)]
 Address = Annotated[str, AfterValidator(_ip)]
 Url = Annotated[str, AfterValidator(_url)]
+UrlTemplate = Annotated[str, AfterValidator(_url_template)]
+Phone = Annotated[str, AfterValidator(_phone)]
+Oid = Annotated[str, AfterValidator(_oid)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 OneLine = Annotated[str, AfterValidator(_one_line)]

@@ -2,12 +2,12 @@
 
 Reading a file, `${VAR}`, lines and paths of errors are `prober.config`'s; what no single value can show (a window
 shorter than three calls, two endpoints of one name) is `prober.checks`'s. This file only says what is allowed. The
-descriptions are the JSON Schema's and the errors' too.
+descriptions are the JSON Schema's and the errors' too. Receivers have a file of their own, `prober.receivers`.
 """
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from prober.fields import (
     Address,
@@ -36,6 +36,8 @@ from prober.fields import (
     parse_duration,
     vendor_of_host,
 )
+from prober.receivers import EmailReceiver, PagerdutyReceiver, Receiver, WebhookReceiver
+from prober.section import Section
 
 __all__ = [
     "ApiEndpoint",
@@ -77,12 +79,6 @@ def _from(description: str) -> Any:
     return Field(alias="from", description=description, examples=["oncall@example.com"])
 
 
-class Section(BaseModel):
-    """A mapping of the configuration: unknown keys are refused, values do not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
-
-
 class Contact(Section):
     """Whom the vendor reaches."""
 
@@ -106,7 +102,7 @@ class Expect(Section):
     body: Pattern | None = Field(None, description="a pattern for the first 64 KiB of the body")
     json_: Annotated[
         dict[str, Any], Field(alias="json", description="a value for each path, such as data.0.state: up")
-    ] = {}
+    ] = Field({})
 
 
 class Control(Section):
@@ -148,7 +144,7 @@ class Mail(Section):
         description="the recipient's address, best one that swallows mail (a sink)", examples=["sink@example.com"]
     )
     subject: OneLine = "prober injection"
-    headers: dict[MailHeaderName, OneLine] = {}
+    headers: dict[MailHeaderName, OneLine] = Field({})
     body: str = ""
     size: int = Field(0, ge=0, le=10_000_000, description="bytes to which the body is filled up")
 
@@ -182,7 +178,7 @@ class ApiEndpoint(Endpoint):
 
     url: Url = Field(description="the address to call", examples=["https://api.example.com/v1/account"])
     method: Method = "GET"
-    headers: dict[HeaderName, HeaderValue] = {}
+    headers: dict[HeaderName, HeaderValue] = Field({})
     headers_file: dict[HeaderName, File] = Field({}, description="files that hold headers' values")
     body: str | None = Field(None, description="the request's body")
     expect: Expect = Expect()
@@ -227,61 +223,12 @@ class Persistence(Section):
     recovered_after: Duration = Field(120_000, description="without an unavailable second")
 
 
-class EmailReceiver(Section):
-    """A mailbox that takes tickets."""
-
-    to: MailAddress = Field(description="the address that takes tickets", examples=["support@vendor.example"])
-    from_: Annotated[MailAddress, _from("the address that all of a ticket's mails come from")]
-    cc: tuple[MailAddress, ...] = ()
-
-
-class WebhookReceiver(Section):
-    """A URL that takes JSON."""
-
-    url: Url = Field(description="the address that takes the JSON", examples=["https://example.com/hook"])
-    headers: dict[HeaderName, HeaderValue] = {}
-    headers_file: dict[HeaderName, File] = Field({}, description="files that hold headers' values")
-    hmac_key: Secret | None = Field(None, description="signs each request")
-    hmac_key_file: File | None = Field(None, description="a file that holds hmac_key")
-    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
-
-
-class PagerdutyReceiver(Section):
-    """PagerDuty, by its Events API v2."""
-
-    routing_key: Secret | None = None
-    routing_key_file: File | None = Field(None, description="a file that holds routing_key")
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-    ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
-
-
-class Receiver(Section):
-    """One receiver: exactly one kind, and a name (default: the kind and its place in the list, email-1)."""
-
-    name: Name | None = None
-    email: EmailReceiver | None = None
-    webhook: WebhookReceiver | None = None
-    pagerduty: PagerdutyReceiver | None = None
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Receiver":
-        if sum(x is not None for x in (self.email, self.webhook, self.pagerduty)) != 1:
-            raise ValueError("is not one receiver; name exactly one of email, webhook, pagerduty")
-        return self
-
-    @property
-    def kind(self) -> str:
-        return "email" if self.email else "webhook" if self.webhook else "pagerduty"
-
-
 class Intermittent(Section):
     """When unavailable seconds that do not persist are too many: the condition `intermittent`."""
 
     seconds: int = Field(30, ge=1, description="so many unavailable seconds, of those older than persistence.for,")
     within: Duration = Field(3_600_000, description="within so long")
-    recovered_after: Duration = Field(
-        900_000, description="without an unavailable second; never under persistence.for"
-    )
+    recovered_after: Duration = Field(900_000, description="without an unavailable second; never under persistence.for")
 
 
 class Slow(Section):
@@ -343,7 +290,7 @@ class Settings(Section):
     nameservers: tuple[Nameserver, ...] = Field((), description="addresses; default: the system's")
     controls: tuple[Control, ...] = ()
     relays: tuple[Relay, ...] = Field((), description="how mail leaves, in this order")
-    services: dict[Name, Service] = {}
+    services: dict[Name, Service] = Field({})
     on_call: tuple[Receiver, ...] = ()
 
 

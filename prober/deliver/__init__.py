@@ -5,7 +5,8 @@ outcomes at the I/O call, so that the outbox only learns whether trying again ca
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from rules.acts import Act, Outcome
 
@@ -34,4 +35,37 @@ class Delivery(Protocol):
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         """Carry `act` out once, under `key`, within `TIMEOUT`. Raises nothing but CancelledError."""
+        ...
+
+
+class Reached(StrEnum):
+    """How far an act came that its receiver had accepted."""
+
+    WAITING = "waiting"  # nobody is known to have got it
+    DELIVERED = "delivered"  # it reached somebody: a call was answered, a person was notified
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"  # it reached nobody, and no more is tried
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What became of an accepted act, for people and records: bounded, harmless, without secrets.
+
+    `by` is who acknowledged. `reference` takes the place of the act's, where it is known by another from now on (a
+    call made again). `again` is the number of seconds after which to ask again (0: there is nothing more to learn).
+    """
+
+    reached: Reached
+    detail: str = ""
+    by: str = ""
+    reference: str = ""
+    again: float = 0.0
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A delivery whose receiver tells what became of an act after it was accepted."""
+
+    async def follow(self, act: Act, key: str, reference: str) -> Arrival:
+        """Look once, within `TIMEOUT`. Raises nothing but CancelledError."""
         ...

@@ -5,11 +5,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from prober.deliver import Delivered, Delivery, post, texts
+from prober.deliver.alertmanager import Alertmanager
 from prober.deliver.email import Email
+from prober.deliver.jira import jira
 from prober.deliver.names import all_receivers
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
+from prober.deliver.template import Template
+from prober.deliver.twilio import Twilio
 from prober.deliver.webhook import Webhook
+from prober.deliver.zendesk import zendesk
+from prober.receivers import (
+    AlertmanagerReceiver,
+    AppriseReceiver,
+    JiraReceiver,
+    PagerdutyReceiver,
+    Receiver,
+    SnmpReceiver,
+    TemplateReceiver,
+    TwilioReceiver,
+    ZendeskReceiver,
+)
 from prober.redact import Redactor
 from prober.settings import Settings
 from rules.acts import Act
@@ -31,12 +47,36 @@ def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delive
     for name, receiver in all_receivers(settings):
         if receiver.email is not None:
             deliveries[name] = Email(name, receiver.email, settings.relays, services, guard, redactor)
-        elif receiver.webhook is not None:
-            deliveries[name] = Webhook(name, receiver.webhook, redactor)
         else:
-            assert receiver.pagerduty is not None
-            deliveries[name] = Pagerduty(name, receiver.pagerduty, redactor)
+            deliveries[name] = _make(name, receiver, redactor)
     return {name: _Discreet(delivery, redactor) for name, delivery in deliveries.items()}
+
+
+def _make(name: str, receiver: Receiver, redactor: Redactor) -> Delivery:
+    """A delivery of any kind but mail. What is slow to load is loaded for those alone who use it."""
+    match receiver.own:
+        case PagerdutyReceiver() as own:
+            return Pagerduty(name, own, redactor)
+        case ZendeskReceiver() as own:
+            return zendesk(name, own, redactor)
+        case JiraReceiver() as own:
+            return jira(name, own, redactor)
+        case TemplateReceiver() as own:
+            return Template(name, own, redactor)
+        case AlertmanagerReceiver() as own:
+            return Alertmanager(name, own, redactor)
+        case TwilioReceiver() as own:
+            return Twilio(name, own, redactor)
+        case SnmpReceiver() as own:
+            from prober.deliver.snmp import Snmp
+
+            return Snmp(own, redactor)
+        case AppriseReceiver() as own:
+            from prober.deliver.appriser import Appriser
+
+            return Appriser(own)
+    assert receiver.webhook is not None
+    return Webhook(name, receiver.webhook, redactor)
 
 
 class _Discreet:

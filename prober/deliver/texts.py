@@ -51,6 +51,11 @@ def html(act: Act) -> str:
     return _render(act, "html.j2")
 
 
+def spoken(act: Act) -> str:
+    """The script of a call, to be read out by a machine."""
+    return _environment(False).get_template("voice.j2").render(v=View(act), summary=summary(act))
+
+
 def warm() -> None:
     """Compile all templates now: that takes a third of a second, which the first ticket does not have."""
     for escape in (False, True):

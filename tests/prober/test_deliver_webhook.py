@@ -19,8 +19,7 @@ import trustme
 from deliver_acts import FACTS, act
 from http_desk import DROP, NEVER_READ, REFUSE_TO_READ, RESET, SILENCE, Desk, answer, desk
 
-from prober.deliver import Delivered, Delivery
-from prober.deliver import post as post_module
+from prober.deliver import Delivered, Delivery, exchange
 from prober.deliver.pagerduty import Pagerduty, dedup_key, encode, event
 from prober.deliver.webhook import Webhook, payload, signature
 from prober.settings import PagerdutyReceiver, WebhookReceiver
@@ -168,12 +167,12 @@ def test_a_redirect_is_told_as_one() -> None:
     ],
 )
 def test_retry_after_is_read_and_bounded(value: str, seconds: float) -> None:
-    assert post_module._retry_after(value) == seconds
+    assert exchange.retry_after(value) == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    assert 95.0 <= post_module._retry_after(later) <= 100.0
+    assert 95.0 <= exchange.retry_after(later) <= 100.0
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
@@ -246,7 +245,7 @@ def test_a_body_that_never_ends_does_not_take_the_status_away() -> None:
 
 
 def test_a_body_that_is_slow_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(post_module, "_REST", 0.05)
+    monkeypatch.setattr(exchange, "REST", 0.05)
 
     async def test() -> None:
         async with desk(b"HTTP/1.1 500 No\r\nContent-Length: 900\r\n\r\nx", hang=True) as receiver:

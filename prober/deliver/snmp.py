@@ -1,0 +1,147 @@
+"""SNMP notifications, v2c and v3: a trap of PROBER-MIB for each act.
+
+A trap is sent into the dark; an inform is confirmed, and sent again by the outbox under the same key until it is. For
+version 3 traps we are the authoritative engine (RFC 3414 3.1): managers know us by `engine_id`, and refuse what seems
+older than what they had (3.2.7). So the engine boots with the clock's seconds, which only grow, and nothing has to be
+kept on disk.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pysnmp.error import PySnmpError
+from pysnmp.hlapi.v3arch import asyncio as hlapi
+from pysnmp.proto.rfc1902 import Integer32, OctetString, TimeTicks
+from pysnmp.smi.rfc1902 import NotificationType, ObjectIdentity
+
+from prober.deliver import TIMEOUT, Delivered, texts
+from prober.deliver.harmless import told
+from prober.deliver.view import View
+from prober.receivers import SnmpReceiver
+from prober.redact import Redactor
+from rules.acts import Act, Outcome
+
+#: Bytes of a string (PROBER-MIB says so); a trap should fit into one packet of an Ethernet.
+_SHORT, _LONG = 128, 400
+#: The notification of each kind of act, below the MIB's node 0.
+NOTIFICATIONS = {"ticket": 1, "note": 2, "hotline": 3, "page": 4, "page_resolve": 5, "escalation": 6}
+_EPOCH = 1_577_836_800  # 2020-01-01; snmpEngineBoots ends at 2^31 - 1, in 2088
+_AUTH = {
+    "none": hlapi.USM_AUTH_NONE,
+    "md5": hlapi.USM_AUTH_HMAC96_MD5,
+    "sha": hlapi.USM_AUTH_HMAC96_SHA,
+    "sha224": hlapi.USM_AUTH_HMAC128_SHA224,
+    "sha256": hlapi.USM_AUTH_HMAC192_SHA256,
+    "sha384": hlapi.USM_AUTH_HMAC256_SHA384,
+    "sha512": hlapi.USM_AUTH_HMAC384_SHA512,
+}
+_PRIVACY = {
+    "none": hlapi.USM_PRIV_NONE,
+    "des": hlapi.USM_PRIV_CBC56_DES,
+    "aes128": hlapi.USM_PRIV_CFB128_AES,
+    "aes192": hlapi.USM_PRIV_CFB192_AES,
+    "aes256": hlapi.USM_PRIV_CFB256_AES,
+}
+
+
+class Snmp:
+    """One manager that takes notifications."""
+
+    def __init__(self, receiver: SnmpReceiver, redactor: Redactor | None = None, timeout: float = TIMEOUT) -> None:
+        self._receiver = receiver
+        self._redactor = redactor or Redactor.of(receiver)
+        self._timeout = timeout
+        self._started = time.monotonic()
+
+    async def deliver(self, act: Act, key: str) -> Delivered:
+        where = f"{self._receiver.host}:{self._receiver.port}"
+        inform = self._receiver.notify == "inform"
+        engine = await asyncio.to_thread(self._engine)  # a fifth of a second of loading
+        try:
+            async with asyncio.timeout(self._timeout):
+                indication, status, _, _ = await hlapi.send_notification(
+                    engine,
+                    self._credentials(),
+                    await self._target(),
+                    hlapi.ContextData(contextName=self._receiver.context.encode()),
+                    self._receiver.notify,
+                    self._notification(act, key),
+                )
+        except (PySnmpError, OSError) as error:  # TimeoutError is an OSError
+            words = "no answer in time" if isinstance(error, TimeoutError) else told(self._redactor, str(error), 200)
+            return Delivered(Outcome.TRANSIENT, f"{where}: {words or type(error).__name__}")
+        finally:
+            engine.close_dispatcher()
+        if indication or status:
+            # An inform that was not confirmed may have been taken; the key says so to whoever gets it twice.
+            words = told(self._redactor, str(indication or f"error {int(status)}"), 200)
+            return Delivered(Outcome.UNKNOWN if inform and not status else Outcome.TRANSIENT, f"{where}: {words}")
+        return Delivered(
+            Outcome.ACCEPTED, f"{where}: {'confirmed' if inform else 'sent; a trap is not confirmed'}", key
+        )
+
+    def _engine(self) -> Any:
+        """An engine of its own for each notification: it belongs to the loop that runs now."""
+        engine = hlapi.SnmpEngine()
+        builder = engine.get_mib_builder()
+        if self._receiver.engine_id is not None:  # not given above, or it would be kept in a folder of all users'
+            engine_id = OctetString(hexValue=self._receiver.engine_id.removeprefix("0x"))
+            (symbol,) = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
+            symbol.syntax = symbol.syntax.clone(engine_id)
+            engine.snmpEngineID = symbol.syntax
+        (boots,) = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineBoots")
+        boots.syntax = boots.syntax.clone(max(1, int(time.time()) - _EPOCH))
+        return engine
+
+    def _credentials(self) -> Any:
+        own = self._receiver
+        if own.version == "2c":
+            return hlapi.CommunityData(own.community.get_secret_value() if own.community else "", mpModel=1)  # noqa: S508 - v2c is what some managers take
+        auth, privacy = own.auth != "none", own.privacy != "none"
+        return hlapi.UsmUserData(
+            own.user or "",
+            authKey=own.auth_key.get_secret_value() if auth and own.auth_key else None,
+            privKey=own.privacy_key.get_secret_value() if privacy and own.privacy_key else None,
+            authProtocol=_AUTH[own.auth],
+            privProtocol=_PRIVACY[own.privacy],
+        )
+
+    async def _target(self) -> Any:
+        address = (self._receiver.host, self._receiver.port)
+        kind = hlapi.Udp6TransportTarget if ":" in self._receiver.host else hlapi.UdpTransportTarget
+        # Three tries of an inform within our deadline; the outbox does the rest.
+        return await kind.create(address, timeout=max(0.1, self._timeout / 4), retries=2)
+
+    def _notification(self, act: Act, key: str) -> Any:
+        root = self._receiver.oid
+        notification = NotificationType(ObjectIdentity(f"{root}.0.{NOTIFICATIONS[act.kind.value]}"))
+        uptime = TimeTicks(int((time.monotonic() - self._started) * 100) % 2**32)
+        return notification.add_varbinds(
+            ("1.3.6.1.2.1.1.3.0", uptime),
+            *((f"{root}.1.{place}.0", value) for place, value in self._values(act, key)),
+        )
+
+    @staticmethod
+    def _values(act: Act, key: str) -> Iterator[tuple[int, Any]]:
+        """The objects of PROBER-MIB, by their place below its node 1."""
+        view = View(act)
+        contact = ", ".join(x for x in (view.company, view.contact, view.phone, view.email) if x)
+        onset = act.facts.get("onset")
+        severity = act.facts.get("severity")
+        yield 1, _string(key, _LONG)
+        yield 2, _string(act.incident, _SHORT)
+        yield 3, Integer32(min(act.episode, 2**31 - 1))
+        yield 4, _string(view.service, _SHORT)
+        yield 5, _string(severity if isinstance(severity, str) else "", _SHORT)
+        yield 6, _string(view.condition, _SHORT)
+        yield 7, _string(view.onset if isinstance(onset, int) else "", _SHORT)
+        yield 8, _string(texts.summary(act), _LONG)
+        yield 9, _string(contact, _LONG)
+        yield 10, _string(view.ticket, _SHORT)
+
+
+def _string(text: str, limit: int) -> Any:
+    """UTF-8 within `limit` bytes, no letter cut in two."""
+    return OctetString(text.encode()[:limit].decode("utf-8", "ignore").encode())
