@@ -14,17 +14,21 @@ from prober.link import Decoder, Message, encode
 
 log = logs.get("serve")
 
+#: The serving process; it is told its descriptors.
+COMMAND = (sys.executable, "-m", "prober.serve")
 #: Bytes that may wait for serve; past it, views are dropped (acts and the configuration are not).
 _MOST_WAITING = 4 * 1024 * 1024
 #: Seconds before serve is started again, doubling up to the second.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 #: Seconds it must have lived for the pause to begin anew.
 _WELL = 60.0
+#: Seconds in which a process whose link has ended ends by itself, before it is killed.
+_LAST_WORDS = 2.0
 _VIEWS = frozenset({"second", "totals", "incidents"})
 
 
 class Child:
-    """Starts `python -m prober.serve` with one end of a socket pair and the listening socket.
+    """Starts the serving process with one end of a socket pair and the listening socket.
 
     `take(message)` gets what it says; `hello()` is called whenever a new one waits for its setup and the acts that are not done.
     """
@@ -54,15 +58,7 @@ class Child:
         near.setblocking(False)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own program
-                [
-                    sys.executable,
-                    "-m",
-                    "prober.serve",
-                    "--link",
-                    str(far.fileno()),
-                    "--listen",
-                    str(self._listen.fileno()),
-                ],
+                [*COMMAND, "--link", str(far.fileno()), "--listen", str(self._listen.fileno())],
                 pass_fds=(far.fileno(), self._listen.fileno()),
                 stdin=subprocess.DEVNULL,
                 env={
@@ -166,9 +162,9 @@ class _Link(asyncio.Protocol):
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:
-    """The exit status, of a process that ends by itself within two seconds or is killed."""
+    """The exit status, of a process that ends by itself soon or is killed."""
     try:
-        return process.wait(2.0)
+        return process.wait(_LAST_WORDS)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
