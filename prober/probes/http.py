@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httptools
@@ -69,8 +70,12 @@ class Expectation:
         return None
 
 
+@lru_cache(maxsize=1024)
 def statuses_of(status: tuple[str, ...]) -> frozenset[int]:
-    """The codes that `200`, `2xx` and the like mean; 2xx where nothing is said."""
+    """The codes that `200`, `2xx` and the like mean; 2xx where nothing is said.
+
+    Shared by all endpoints that want the same: the set of a class takes 8 KiB.
+    """
     codes: set[int] = set()
     for item in status or ("2xx",):
         if item.lower().endswith("xx"):
@@ -280,6 +285,10 @@ class HttpConversation:
             self.detail = "TLS ended without close_notify"
         return self._end(Trouble.CLOSED)
 
+    def abandoned(self) -> None:
+        self._keep_response()
+        self._parser = None
+
     def _has_length(self) -> bool:
         """Whether the response says where its body ends (RFC 9112, 6.3)."""
         given = {name.lower(): value for name, value in self._headers}
@@ -308,8 +317,6 @@ class HttpConversation:
 
     def _end(self, trouble: Trouble) -> Step:
         self.trouble = trouble
-        self._keep_response()
-        self._parser = None
         return Step.DONE
 
     def _keep_response(self) -> None:
