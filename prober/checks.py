@@ -24,6 +24,7 @@ from prober.settings import (
     SmtpEndpoint,
     format_duration,
 )
+from prober.surrounding_checks import check as check_surroundings
 from prober.yamlread import Loc
 
 Found = tuple[Loc, str]
@@ -43,6 +44,7 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
     for index, relay in enumerate(settings.relays):
         yield from _relay(("relays", index), relay)
     yield from _receivers(("on_call",), settings.on_call)
+    yield from check_surroundings(settings)
     yield from _retention(settings)
     for name, service in settings.services.items():
         yield from _service(("services", name), service, base)
@@ -215,6 +217,11 @@ def _expect(loc: Loc, expect: Expect) -> Iterator[Found]:
     for path in expect.json_:
         if not all(path.split(".")):
             yield (*loc, "json", path), "is not a path; write keys and indexes joined by dots, such as data.0.state"
+
+
+def authorities(loc: Loc, file: Path | None) -> Iterator[Found]:
+    """What is wrong with a file of certification authorities."""
+    yield from _authorities(loc, file)
 
 
 def _authorities(loc: Loc, file: Path | None) -> Iterator[Found]:

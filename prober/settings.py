@@ -38,6 +38,7 @@ from prober.fields import (
 )
 from prober.receivers import EmailReceiver, PagerdutyReceiver, Receiver, WebhookReceiver
 from prober.section import Section
+from prober.surroundings import Heartbeat, Mailbox, Maintenance, Replies, StatusPage
 
 __all__ = [
     "ApiEndpoint",
@@ -256,6 +257,9 @@ class Service(Section):
     persistence: Persistence = Field(default_factory=Persistence)
     intermittent: Intermittent = Intermittent()
     slow: Slow | None = Field(None, description="default: nobody asks how fast a success was")
+    replies: Replies = Replies()
+    status_page: StatusPage | None = None
+    maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of this service, in which nobody is paged")
     channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
     tickets: tuple[Receiver, ...] = ()
     hotline: tuple[Receiver, ...] = ()
@@ -290,6 +294,9 @@ class Settings(Section):
     nameservers: tuple[Nameserver, ...] = Field((), description="addresses; default: the system's")
     controls: tuple[Control, ...] = ()
     relays: tuple[Relay, ...] = Field((), description="how mail leaves, in this order")
+    mailboxes: tuple[Mailbox, ...] = Field((), description="where vendors' replies come in")
+    maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of all services")
+    heartbeat: Heartbeat | None = None
     services: dict[Name, Service] = Field({})
     on_call: tuple[Receiver, ...] = ()
 
