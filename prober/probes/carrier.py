@@ -121,17 +121,17 @@ class Carrier(Call):
     def _send(self, data: bytes, shown: bytes | None = None) -> None:
         """What the conversation sends. Raises OSError, past the conversation, to whoever let it speak."""
         assert self._conn is not None
-        self._note(">", data if shown is None else shown, TRANSCRIPT_SENT)
+        self._note(">", data if shown is None else shown, TRANSCRIPT_SENT, monotonic_ns())
         self._sent += len(data)
         self._conn.write(data)
 
-    def _note(self, direction: str, data: bytes, most: int) -> None:
+    def _note(self, direction: str, data: bytes, most: int, now: int) -> None:
         room = most - self._logged
         if room > 0:
             if len(data) > room:
                 data = data[:room]
             self._logged += len(data)
-            self._log.append((monotonic_ns() - self.begun, direction, data))
+            self._log.append((now - self.begun, direction, data))
 
     def _on_event(self, events: int) -> None:
         connection = self._conn
@@ -190,7 +190,7 @@ class Carrier(Call):
         now = monotonic_ns()
         if data:
             self._heard = True
-            self._note("<", data, TRANSCRIPT)
+            self._note("<", data, TRANSCRIPT, now)
             try:
                 step = self._conv.feed(data, now)
             except OSError as error:
