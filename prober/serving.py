@@ -14,6 +14,7 @@ from prober.deliver.build import build
 from prober.deliver.outbox import Outbox
 from prober.deliver.relays import Guard
 from prober.errors import ProberError
+from prober.following import Following
 from prober.link import Decoder, Message, encode
 from prober.redact import Redactor
 from prober.settings import Settings
@@ -21,6 +22,7 @@ from prober.web.app import app
 from prober.web.calling import Calling
 from prober.web.health import Reloads
 from prober.web.server import WebServer
+from prober.web.twilio import Keys
 from prober.web.view import View
 from rules.acts import Act, ActKind, ActResult, Outcome
 from rules.model import Kind
@@ -42,18 +44,21 @@ class LinkError(ProberError):
 class Serving:
     """What each message of the measuring process does here. `configured` is set by the first setup."""
 
-    def __init__(self, view: View, reloads: Reloads, outbox: Outbox, guard: Guard, handler: logs.Handler) -> None:
+    def __init__(
+        self, view: View, reloads: Reloads, outbox: Outbox, guard: Guard, handler: logs.Handler, following: Following
+    ) -> None:
         self._view = view
         self._reloads = reloads
         self._outbox = outbox
         self._guard = guard
         self._handler = handler
+        self._following = following
         self.configured = asyncio.Event()
         self._handlers: dict[str, Callable[[Message], None]] = {
             "setup": self._setup,
             "second": view.second,
             "totals": view.total,
-            "incidents": view.opened,
+            "incidents": self._incidents,
             "reloaded": self._reloaded,
             "act": self._act,
             "withdraw": lambda message: outbox.withdraw(str(message["act"])),
@@ -75,7 +80,7 @@ class Serving:
         base = Path(message["base"])
         try:
             settings = config.from_raw(message["raw"], base)
-            receivers = build(settings, self._guard)
+            receivers = build(settings, self._guard, self._following.follower)
             keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
             board = Board.open(message["board"], keys)
         except (ProberError, OSError, ValueError) as error:
@@ -86,7 +91,12 @@ class Serving:
         self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
+        self._following.configured(settings, base)
         self.configured.set()
+
+    def _incidents(self, message: Message) -> None:
+        self._view.opened(message)
+        self._following.opened(message)
 
     def _reloaded(self, message: Message) -> None:
         self._view.reloaded(ok=bool(message.get("ok")))
@@ -140,10 +150,10 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
 
     view, reloads = View(), Reloads(send)
     outbox = Outbox(receivers={}, report=lambda result: send(_attempt(result)), started=lambda *s: send(_started(*s)))
-    guard, calling = Guard(), Calling(view)
-    serving = Serving(view, reloads, outbox, guard, handler)
+    guard, calling, following = Guard(), Calling(view), Following(send)
+    serving = Serving(view, reloads, outbox, guard, handler, following)
     slow = chores.scheduler(view, send, guard)
-    server = WebServer(app(view, reloads, calling.call_once))
+    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send)))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")
@@ -162,6 +172,7 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
         reloads.lost()
         server.should_exit = True
         await outbox.close(GRACE)
+        await following.close()
         if slow.running:
             slow.shutdown(wait=False)
         if web is not None:

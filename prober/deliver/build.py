@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prober.deliver import Delivered, Delivery, post, texts
+from prober.deliver import Arrival, Delivered, Delivery, Followed, post, texts
 from prober.deliver.alertmanager import Alertmanager
 from prober.deliver.email import Email
+from prober.deliver.follow import Follower, Reporting
 from prober.deliver.jira import jira
 from prober.deliver.names import all_receivers
 from prober.deliver.pagerduty import Pagerduty
@@ -33,10 +34,11 @@ from rules.acts import Act
 __all__ = ["build", "learn"]
 
 
-def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delivery]:
+def build(settings: Settings, guard: Guard | None = None, follower: Follower | None = None) -> Mapping[str, Delivery]:
     """A delivery for every receiver, by name. Raises OSError when a file of certification authorities cannot be read.
 
-    Hand the same `guard` to each build, so that the last known addresses of the services outlive a reload.
+    Hand the same `guard` to each build, so that the last known addresses of the services outlive a reload. With a
+    `follower`, acts are followed once they are accepted.
     """
     guard = guard or Guard()
     services = {name: peers(service) for name, service in settings.services.items()}
@@ -49,7 +51,14 @@ def build(settings: Settings, guard: Guard | None = None) -> Mapping[str, Delive
             deliveries[name] = Email(name, receiver.email, settings.relays, services, guard, redactor)
         else:
             deliveries[name] = _make(name, receiver, redactor)
-    return {name: _Discreet(delivery, redactor) for name, delivery in deliveries.items()}
+    discreet: dict[str, Delivery] = {
+        name: _DiscreetFollowed(each, redactor) if isinstance(each, Followed) else _Discreet(each, redactor)
+        for name, each in deliveries.items()
+    }
+    if follower is None:
+        return discreet
+    follower.reconfigure(discreet)
+    return {name: Reporting(name, each, follower) for name, each in discreet.items()}
 
 
 def _make(name: str, receiver: Receiver, redactor: Redactor) -> Delivery:
@@ -87,7 +96,18 @@ class _Discreet:
         self._redactor = redactor
 
     async def deliver(self, act: Act, key: str) -> Delivered:
-        return await self._delivery.deliver(replace(act, facts=self._redactor.value(act.facts)), key)
+        return await self._delivery.deliver(self._redacted(act), key)
+
+    def _redacted(self, act: Act) -> Act:
+        return replace(act, facts=self._redactor.value(act.facts))
+
+
+class _DiscreetFollowed(_Discreet):
+    """The same for one whose acts are followed."""
+
+    async def follow(self, act: Act, key: str, reference: str) -> Arrival:
+        assert isinstance(self._delivery, Followed)
+        return await self._delivery.follow(self._redacted(act), key, reference)
 
 
 async def learn(settings: Settings, guard: Guard) -> None:

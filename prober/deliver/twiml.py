@@ -76,3 +76,8 @@ def signature(auth_token: str, url: str, parameters: Iterable[tuple[str, str]]) 
     """What X-Twilio-Signature holds: HMAC-SHA-1 over the URL and the sorted parameters of the POST, in base64."""
     signed = url + "".join(f"{name}{value}" for name, value in sorted(set(parameters)))
     return base64.b64encode(hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()).decode()
+
+
+def genuine(given: str, auth_token: str, url: str, parameters: Iterable[tuple[str, str]]) -> bool:
+    """Whether `given` is the signature of such a request."""
+    return hmac.compare_digest(given.encode(), signature(auth_token, url, parameters).encode())

@@ -14,6 +14,7 @@ from prober.web.health import Health, Reloads
 from prober.web.metrics import Metrics
 from prober.web.page import Page, stylesheet
 from prober.web.probe import CallOnce, Probing
+from prober.web.twilio import Keys
 from prober.web.view import View
 
 #: Nothing of a page runs, loads from elsewhere or is framed.
@@ -28,8 +29,8 @@ _HEADERS: Final = {
 }
 
 
-def app(view: View, reloads: Reloads, call_once: CallOnce) -> ASGIApp:
-    """The application. `call_once` makes the calls of /probe."""
+def app(view: View, reloads: Reloads, call_once: CallOnce, keys: Keys | None = None) -> ASGIApp:
+    """The application. `call_once` makes the calls of /probe, `keys` answers telephone calls."""
     health, metrics, page = Health(view, reloads), Metrics(view), Page(view)
     starlette = Starlette(
         routes=[
@@ -40,6 +41,7 @@ def app(view: View, reloads: Reloads, call_once: CallOnce) -> ASGIApp:
             Route("/-/healthy", health.healthy),
             Route("/-/ready", health.ready),
             Route("/-/reload", health.reload, methods=["POST"]),
+            *([Route(keys.path, keys.post, methods=["POST"])] if keys is not None else []),
         ],
         exception_handlers={404: _missing, 405: _wrong_method, 500: _failed},
     )

@@ -1,0 +1,81 @@
+"""What became of accepted acts, between the follower of the deliveries and the measuring process's record.
+
+An acknowledgement of a page is entered as one; whatever else is learnt is entered as a note.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from prober import logs
+from prober.deliver import Arrival, Reached
+from prober.deliver.follow import Follower, Taken, accepted
+from prober.errors import ProberError
+from prober.link import Message
+from prober.settings import Settings
+from prober.store.place import locate
+from prober.store.reader import Reader
+from rules.acts import ActKind
+
+log = logs.get("serve")
+
+
+class Following:
+    """The follower of the serving process. `send` puts messages on the link."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        self._send = send
+        self.follower = Follower(self._report)
+        self._store: Path | None = None
+        self._resuming: asyncio.Task[None] | None = None
+
+    def configured(self, settings: Settings, base: Path) -> None:
+        self._store = locate(settings.store, base)
+
+    def opened(self, message: Message) -> None:
+        """The open incidents: acts of others are followed no longer; those of the first message are taken up again."""
+        incidents = tuple(str(entry["id"]) for entry in message.get("open", ()))
+        self.follower.keep(incidents)
+        if self._resuming is None:
+            self._resuming = asyncio.get_running_loop().create_task(self._resume(incidents), name="resume following")
+
+    async def close(self) -> None:
+        if self._resuming is not None:
+            self._resuming.cancel()
+            await asyncio.wait((self._resuming,))
+        await self.follower.close()
+
+    async def _resume(self, incidents: tuple[str, ...]) -> None:
+        if self._store is None or not incidents:
+            return
+        try:
+            taken = await asyncio.to_thread(_accepted, self._store, incidents)
+        except ProberError as error:
+            log.warning("acts that were accepted before cannot be followed any more: %s", error)
+            return
+        for each in taken:
+            self.follower.begin(each)
+
+    def _report(self, taken: Taken, arrival: Arrival) -> None:
+        act = taken.act
+        extra = logs.fields(act=act.id, receiver=taken.receiver, reached=arrival.reached.value, detail=arrival.detail)
+        if arrival.reached is Reached.FAILED:
+            log.warning("an accepted act reached nobody", extra=extra)
+        else:
+            log.info("an accepted act has come further", extra=extra)
+        acknowledged = arrival.reached is Reached.ACKNOWLEDGED and act.kind is ActKind.PAGE
+        self._send(
+            {
+                "type": "entry",
+                "id": f"{taken.key}/{arrival.reached.value}",
+                "incident": act.incident,
+                "kind": "ack" if acknowledged else "note",
+                "by": arrival.by or taken.receiver,
+                "text": f"{act.kind.value} by {taken.receiver}: {arrival.reached.value}. {arrival.detail}",
+            }
+        )
+
+
+def _accepted(store: Path, incidents: tuple[str, ...]) -> list[Taken]:
+    with Reader(store) as reader:
+        return [taken for incident in incidents for taken in accepted(reader.acts(incident))]
