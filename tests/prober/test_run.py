@@ -81,7 +81,7 @@ def test_an_endpoint_that_cannot_be_called_is_said(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(configuration(endpoint)))
     good = config.load(path)
     (tmp_path / "ca.pem").unlink()
-    with pytest.raises(StartError, match="an endpoint cannot be called as configured: .*No such file"):
+    with pytest.raises(StartError, match=r"an endpoint cannot be called as configured: .*No such file"):
         run(good)
 
 
