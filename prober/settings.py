@@ -259,7 +259,7 @@ class Service(Section):
     slow: Slow | None = Field(None, description="default: nobody asks how fast a success was")
     replies: Replies = Replies()
     status_page: StatusPage | None = None
-    maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of this service, in which nobody is paged")
+    maintenance: tuple[Maintenance, ...] = Field((), description="announced windows; nobody is paged within them")
     channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
     tickets: tuple[Receiver, ...] = ()
     hotline: tuple[Receiver, ...] = ()

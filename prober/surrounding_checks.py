@@ -1,6 +1,5 @@
 """What makes mailboxes, status pages, maintenance windows and the heartbeat wrong although each value is right."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +14,9 @@ _HOUR = 3_600_000  # ms
 
 def check(settings: Settings) -> Iterator[Found]:
     """All that is wrong in what surrounds the measuring."""
-    counts = Counter(mailbox.label for mailbox in settings.mailboxes)
+    labels = [mailbox.label for mailbox in settings.mailboxes]
     for index, mailbox in enumerate(settings.mailboxes):
-        if counts[mailbox.label] > 1 and settings.mailboxes[0].label == mailbox.label and index:
+        if mailbox.label in labels[:index]:
             yield ("mailboxes", index, "name"), f"{mailbox.label} is another mailbox's name; give each its own"
         yield from _mailbox(("mailboxes", index), mailbox)
     yield from _maintenance(("maintenance",), settings.maintenance)
