@@ -10,7 +10,8 @@ measure to serve
   second     {service, second, cells: {"": [verdict, reason, calls, {fault: n}], "api": [...], "smtp": [...]}}: a closed
              second; "" is the service's own.
   totals     {seconds: [[service, channel, verdict, n]...], durations: {"service\\x1fchannel": [buckets, sum]},
-             lag: [buckets, sum], acts: [[kind, outcome, n]...], pending, oldest, store: {ok, queued, dropped}, beat, stalls, steps, open_calls}:
+             lag: [buckets, sum], acts: [[kind, outcome, n]...], pending, oldest, store: {ok, queued, dropped}, beat,
+             stalls, steps, open_calls}:
              counters since measure started, once a second (that they come is the heartbeat); `oldest` is the age of the oldest
              pending act in seconds. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS, one more than
              there are bounds.

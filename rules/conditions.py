@@ -240,7 +240,9 @@ class Conditions:
         if service not in self._raised:
             return
         for channel, tracker in self._channels.items():
-            if tracker.persistent and channel not in self._limbs:
+            # A channel that was mostly unavailable already when the service's was raised is no news a second later.
+            part = tracker.persistent or (begun and 2 * tracker.bad >= max(1, tracker.measured))
+            if part and channel not in self._limbs:
                 self._limbs.add(channel)
                 if not begun:
                     self._settle(events, second, (Condition.UNAVAILABLE, channel), tracker, hidden_by=None)

@@ -143,6 +143,13 @@ def test_another_channel_that_becomes_unavailable_too_is_told_once_and_is_over_w
     ]
 
 
+def test_a_channel_that_went_down_a_moment_later_is_part_of_the_same_matter() -> None:
+    service = Service(every(1000))
+    api = {**all_of(FINE), ACCOUNT: DOWN, SEND: DOWN}
+    events = service.run((all_of(FINE), 100), (api, 2), (all_of(DOWN), 90))
+    assert brief(events) == [("raised", Condition.UNAVAILABLE, "", 153)]
+
+
 def test_channels_down_together_are_one_matter() -> None:
     service = Service(every(1000))
     events = service.run((all_of(FINE), 100), (all_of(DOWN), 90))
@@ -462,7 +469,10 @@ def expected(service: Service) -> list[tuple[str, Condition, str, int]]:  # noqa
                 settle(s, Condition.UNAVAILABLE, channel, holds=False)
         settle(s, Condition.UNAVAILABLE, "", holds=onsets[s] is not None)
         for channel in ("api", "smtp"):
-            if onsets[s] is not None and fed[channel][0][s] is not None and channel not in limbs:
+            window = fed[channel][2][max(0, s - service.rule.for_ + 1) : s + 1]
+            bad, measured = window.count(Mark.BAD), sum(m < Mark.UNMEASURED for m in window)
+            part = fed[channel][0][s] is not None or (begun and 2 * bad >= max(1, measured))
+            if onsets[s] is not None and part and channel not in limbs:
                 limbs.add(channel)
                 settle(s, Condition.UNAVAILABLE, channel, holds=True, may=not begun)
         for channel in ("api", "smtp"):
