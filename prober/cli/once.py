@@ -121,13 +121,14 @@ class _Round:
         self._successes: list[int] = []  # of controls, UTC ns
 
     async def all(self, endpoints: Sequence[_Task], controls: Sequence[_Task]) -> tuple[list[Called], list[Called]]:
-        checks = asyncio.gather(*(self._control(task) for task in controls))
-        found = asyncio.gather(*(self._endpoint(task, controls) for task in endpoints))
+        checks = [asyncio.create_task(self._control(task)) for task in controls]
+        calls = [asyncio.create_task(self._endpoint(task, controls)) for task in endpoints]
         try:
-            first, called = await checks, await found
-        finally:
-            checks.cancel()
-            found.cancel()
+            first, called = await asyncio.gather(*checks), await asyncio.gather(*calls)
+        finally:  # one that cannot be made ends the others
+            for task in (*checks, *calls):
+                task.cancel()
+            await asyncio.gather(*checks, *calls, return_exceptions=True)
         return [self._settled(each, bool(controls)) for each in called], first
 
     async def _endpoint(self, task: _Task, controls: Sequence[_Task]) -> Called:

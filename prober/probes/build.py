@@ -1,11 +1,10 @@
 """From the settings of what is called to the probe that calls it."""
 
 import asyncio
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from prober import vendors
 from prober.probes.call import Probe
@@ -35,22 +34,17 @@ class Address:
     port: int
     authority: str
     target: str  # path and query
-    authorization: str | None  # from user:password@ in the URL
 
     @classmethod
     def of(cls, url: str) -> "Address":
-        """`url` is http or https, and has a host (the configuration has checked it)."""
+        """`url` is http or https, has a host and no user (the configuration has checked it)."""
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode() if not _literal(parts.hostname) else parts.hostname or ""
         port = parts.port or _PORTS[parts.scheme]
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
         target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_SAFE)
-        given = None
-        if parts.username is not None:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            given = "Basic " + base64.b64encode(pair.encode()).decode()
-        return cls(parts.scheme, host, port, authority, target, given)
+        return cls(parts.scheme, host, port, authority, target)
 
 
 def _literal(host: str | None) -> bool:
@@ -82,8 +76,6 @@ class Engines:
             return self.httpx.probe(endpoint, vendors.load(endpoint.vendor).markers)
         address = Address.of(endpoint.url)
         headers = {name: value.get_secret_value() for name, value in endpoint.headers.items()}
-        if address.authorization and "authorization" not in {name.lower() for name in headers}:
-            headers["Authorization"] = address.authorization
         plan = HttpPlan.build(
             endpoint.method,
             address.target,

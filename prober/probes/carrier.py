@@ -42,8 +42,8 @@ class Carrier(Call):
         "_received",
         "_reused",
         "_sent",
+        "_spent",
         "_stage",
-        "_unread",
     )
     _conv: Conversation
 
@@ -59,7 +59,7 @@ class Carrier(Call):
         self._logged = 0
         self._sent = 0
         self._received = 0
-        self._unread = False  # something may wait in the socket whose event has been and gone
+        self._spent = False  # not to be kept: its peer has ended, or bytes wait whose event has been and gone
         self._heard = False  # the conversation has heard something: not a kept connection that was dead already
 
     # what `wire` adds
@@ -122,8 +122,8 @@ class Carrier(Call):
         """What the conversation sends. Raises OSError, past the conversation, to whoever let it speak."""
         assert self._conn is not None
         self._note(">", data if shown is None else shown, TRANSCRIPT_SENT, monotonic_ns())
-        self._sent += len(data)
         self._conn.write(data)
+        self._sent += len(data)
 
     def _note(self, direction: str, data: bytes, most: int, now: int) -> None:
         room = most - self._logged
@@ -162,7 +162,7 @@ class Carrier(Call):
             if data is None:
                 return
             self._received += len(data)
-            self._unread = events & GONE != 0 or len(data) == READ
+            self._spent = events & GONE != 0 or len(data) == READ
             if connection.tls is None:
                 self._plain(data, clean=True)
             elif self._handshaking:
@@ -180,6 +180,8 @@ class Carrier(Call):
         except ssl.SSLError as error:
             self._broken(error)
             return
+        if ended:
+            self._spent = True
         if plain:
             self._plain(plain, clean=True)
         if ended and not self._over:

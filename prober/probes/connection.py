@@ -81,11 +81,9 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Send, or queue what the socket does not take now. Raises OSError."""
         if self.tls is not None:
-            sent = self.tls.write(data)
-            if sent < len(data):  # OpenSSL takes one record of 16 KiB at a time
-                rest = memoryview(data)
-                while sent < len(data):
-                    sent += self.tls.write(rest[sent:])
+            rest = memoryview(data)
+            while rest:  # it may take a part, by its documentation
+                rest = rest[self.tls.write(rest) :]
             self._flush_tls()
         else:
             self._send(data)
@@ -173,7 +171,7 @@ class Connection:
             return False
         try:
             (left,) = struct.unpack("i", fcntl.ioctl(self.sock.fileno(), _SIOCOUTQ, b"\0\0\0\0"))
-        except OSError:
+        except (OSError, ValueError):  # it has been closed
             return False
         return bool(left == 0)
 

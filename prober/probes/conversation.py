@@ -66,3 +66,7 @@ class Conversation(Protocol):
         Not `clean`: TLS ended without a close_notify, so that bytes may be missing.
         """
         ...
+
+    def abandoned(self) -> None:
+        """The call ends in trouble: put what has come so far into the result fields, and let go of the rest."""
+        ...

@@ -62,5 +62,5 @@ def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:
         return _BY_VERIFY_CODE.get(error.verify_code, Trouble.TLS_UNVERIFIED), error.verify_message
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Trouble.CLOSED, "closed during TLS"
-    reason = error.reason or str(error)
+    reason = getattr(error, "reason", None) or str(error)  # only what OpenSSL itself raised has one
     return (Trouble.TLS_ALERT if "ALERT" in reason else Trouble.TLS_FAILED), reason

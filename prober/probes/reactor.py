@@ -54,8 +54,8 @@ class Reactor:
         self._handlers[sock.fileno()] = handler
 
     def close(self, sock: socket.socket) -> None:
-        """Stop watching and close."""
-        if self._handlers.pop(sock.fileno(), None) is None:
+        """Stop watching and close; nothing to do when it has been closed here before."""
+        if self._handlers.pop(sock.fileno(), None) is None and not self._epoll.closed:
             return
         if self._dispatching:
             self._closing.append(sock)
@@ -92,7 +92,7 @@ class Reactor:
                 self._closing.clear()
 
     def shut(self) -> None:
-        """Close everything."""
+        """Stop watching everything. Who holds a socket still has to `close` it."""
         self._loop.remove_reader(self._epoll.fileno())
         self._handlers.clear()
         self._epoll.close()

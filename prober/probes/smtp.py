@@ -178,6 +178,9 @@ class SmtpConversation:
         pending = self._reader.pending
         return self._fail(Trouble.CLOSED, f"after {pending} bytes of an unfinished reply" if pending else "")
 
+    def abandoned(self) -> None:
+        pass  # a reply that is not whole says nothing, and nothing here is a cycle
+
     # one method a stage: what the reply that was due there leads to
 
     def _on_banner(self, code: int, now: int) -> Step:

@@ -51,5 +51,8 @@ class TcpConversation:
     def feed(self, data: bytes, now: int) -> Step:  # noqa: ARG002 - done before
         return Step.DONE
 
+    def abandoned(self) -> None:
+        pass  # there is nothing to let go of
+
     def closed(self, now: int, *, clean: bool = True) -> Step:  # noqa: ARG002 - done before
         return Step.DONE

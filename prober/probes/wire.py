@@ -129,6 +129,7 @@ class WireCall(Carrier):
         self._reused = False
         self._log.clear()
         self._logged = self._sent = self._received = 0
+        self._conv.abandoned()
         self._conv = self._probe.converse(self._send)
         self.marks = self._conv.marks
         self._resolve(monotonic_ns())
@@ -213,8 +214,13 @@ class WireCall(Carrier):
             self._lost(*os_trouble(error))
 
     def cancel(self) -> None:
+        if self._over or not self.begun:
+            return
         self._over = True
         self._release()
+        self._race = None
+        self._conv.abandoned()
+        del self._conv
 
     def _release(self) -> None:
         if self._race is not None:
@@ -231,6 +237,8 @@ class WireCall(Carrier):
         self._over = True
         self.ended = now
         conv = self._conv
+        if trouble is not None:
+            conv.abandoned()
         self.code = conv.code
         self.healthy = trouble is None and conv.unmet is None
         if self.full or not self.healthy:
@@ -238,7 +246,7 @@ class WireCall(Carrier):
         connection = self._conn
         if connection is None or trouble is not None:
             self._release()
-        elif conv.keep and not self._unread:
+        elif conv.keep and not self._spent:
             connection.session = getattr(conv, "session", None)
             connection.messages += 1
             self._probe.keep(connection, now)

@@ -216,10 +216,25 @@ async def early_413(line: Line) -> None:
     raise HangupError  # with the body unread, this resets
 
 
+async def answers_without_reading(line: Line) -> None:
+    """Answer after the headers, and leave the body where it is."""
+    await line.reader.readuntil(b"\r\n\r\n")
+    await line.say(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+    await never_read(line)
+
+
 async def dies_between(line: Line) -> None:
     """Keep the connection, as the answer says, and close it all the same."""
     await line.hear()
     await line.say(OK)
+    await line.close()
+
+
+async def dies_later(line: Line) -> None:
+    """Keep the connection, and close it after a moment of idleness."""
+    await line.hear()
+    await line.say(OK)
+    await asyncio.sleep(0.1)
     await line.close()
 
 
@@ -306,6 +321,7 @@ BEHAVIOURS: Mapping[str, Act] = {
     "503_maintenance": status(503, "Service Unavailable", "Retry-After: 7", body=b"planned maintenance"),
     **{f"{code}_cf_ray": status(code, "Cloudflare", "CF-RAY: 8a-FRA") for code in (520, 521, 523, 525, 526, 530)},
     "200_bird_internal_error": status(200, "OK", body=BIRD),
+    "520_cf_ray_then_hang": says(b"HTTP/1.1 520 X\r\nCF-RAY: 8a-FRA\r\nContent-Length: 9\r\n\r\nx", hang),
     "500_then_hang": says(b"HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nx", hang),
     # silence
     "hang_before_headers": says(b"", hang),
@@ -328,6 +344,7 @@ BEHAVIOURS: Mapping[str, Act] = {
     "truncated_chunk": says(CHUNKED + b"5\r\nhe", close),
     "cut_close_delimited": says(NO_LENGTH + b"hello", cut),
     "early_413": early_413,
+    "answers_without_reading": answers_without_reading,
     # what is no HTTP
     "malformed_status_line": says(b"HTTP/1.1 twohundred OK\r\n\r\n", hang),
     "malformed_header": says(b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", hang),
@@ -346,6 +363,7 @@ BEHAVIOURS: Mapping[str, Act] = {
     # expectations that are not met are the test's
     # connections that are kept
     "dies_between": dies_between,
+    "dies_later": dies_later,
     "dies_during": dies_during,
     "hangs_during": hangs_during,
     # elsewhere

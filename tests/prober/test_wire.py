@@ -2,14 +2,17 @@
 
 import asyncio
 import errno
+import gc
 import json
 import logging
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +25,8 @@ from prober.probes.call import Call
 from prober.probes.carrier import TRANSCRIPT
 from prober.probes.connection import READ, Connection
 from prober.probes.http import HttpConversation
-from prober.probes.reactor import Reactor, monotonic_ns
+from prober.probes.race import Race
+from prober.probes.reactor import WRITABLE, Reactor, monotonic_ns
 from prober.probes.resolve import Answer, Resolver
 from prober.probes.tcp import TcpConversation
 from prober.settings import Control, SmtpEndpoint
@@ -86,11 +90,12 @@ def test_a_kept_connection_that_has_died_is_replaced_within_the_call(tmp_path: P
 
 
 def test_an_idle_connection_that_the_peer_closes_is_dropped_at_once(tmp_path: Path) -> None:
-    with http_peer("dies_between") as peer:
+    with http_peer("dies_later") as peer:
 
         async def work(engines: Engines) -> None:
             probe = engines.api(endpoint(peer, tmp_path, connection="reuse"))
             await one(engines.loop, probe)
+            assert engines.reactor.sockets == 1
             await until(lambda: engines.reactor.sockets == 0)
 
         on_a_loop(work)
@@ -296,6 +301,136 @@ def test_a_handler_that_fails_costs_the_other_events_of_its_batch_nothing() -> N
             theirs.close()
 
     on_a_loop(work)
+
+
+def test_an_address_that_cannot_be_tried_is_our_own_fault(tmp_path: Path) -> None:
+    seen = call("http://x.example/", tmp_path, resolve=["224.0.0.1"])  # TCP has no way to many at once
+    assert (seen.stage, seen.trouble, seen.detail) == (Stage.CONNECT, Trouble.NO_ROUTE, "ENETUNREACH")
+    assert classify(seen).fault is Fault.OWN
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """It is frozen after the start, and would stop the loop for long otherwise."""
+    kinds = (wire.WireCall, HttpConversation, Connection, Race)
+    with (
+        http_peer(tls="good") as good,
+        http_peer("truncated_length") as bad,
+        http_peer("dies_during") as dies,
+        http_peer("hang_in_headers") as hangs,
+        closed_port() as refuses,
+    ):
+
+        async def work(engines: Engines) -> list[object]:
+            gc.collect()
+            gc.disable()
+            try:
+                for target in (good, bad, dies, dies, hangs, f"http://localhost:{refuses}/"):
+                    settings = {"resolve": ["::1", "127.0.0.1"], "connection": "reuse"}
+                    probe = engines.api(endpoint(target, tmp_path, **settings))
+                    for _ in range(2):
+                        ended = asyncio.Event()
+                        made = probe.call(partial(_set, ended))
+                        made.start(monotonic_ns(), UTC)
+                        timer = engines.loop.call_later(0.3, made.expire, 0)
+                        await asyncio.wait_for(ended.wait(), 10)
+                        timer.cancel()
+                    given_up = probe.call(partial(_set, ended))
+                    given_up.cancel()
+                    given_up.start(monotonic_ns(), UTC)
+                    given_up.cancel()
+                    probe.close()
+                    del made, timer, given_up
+                    await asyncio.sleep(0)
+                return [type(found) for found in gc.get_objects() if isinstance(found, kinds)]
+            finally:
+                gc.enable()
+
+        assert on_a_loop(work) == []
+
+
+def _set(event: asyncio.Event, _made: Call) -> None:
+    event.set()
+
+
+# writes that fail
+
+
+def test_a_failed_write_hides_no_answer_that_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Connection) -> None:
+        raise BrokenPipeError(errno.EPIPE, "no")
+
+    with http_peer("answers_without_reading") as peer:
+        real = Connection.receive
+        fail_now = threading.Event()
+
+        def receive(self: Connection) -> bytes | None:
+            """The answer is left in the socket until the write has failed."""
+            return real(self) if fail_now.is_set() else None
+
+        def flush(self: Connection) -> None:
+            fail_now.set()
+            fails(self)
+
+        monkeypatch.setattr(Connection, "receive", receive)
+        monkeypatch.setattr(Connection, "flush", flush)
+
+        async def work(engines: Engines) -> Observation:
+            probe = engines.api(endpoint(peer, tmp_path, method="POST", body="x" * 20_000_000))
+            ended: asyncio.Future[Call] = engines.loop.create_future()
+            made = probe.call(ended.set_result, full=True)
+            made.start(monotonic_ns(), UTC)
+            await until(lambda: bool(made._conn))  # type: ignore[attr-defined]  # the wire's
+            await asyncio.sleep(0.2)  # for the answer to be there
+            if not ended.done():
+                made._on_event(WRITABLE)  # type: ignore[attr-defined]  # as the socket says when it takes bytes again
+            return observation_of(await asyncio.wait_for(ended, 10))
+
+        seen = on_a_loop(work)
+    assert (seen.trouble, seen.code) == (None, 413)
+
+
+def test_a_write_that_fails_without_an_answer_is_a_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Connection, data: bytes) -> None:
+        raise BrokenPipeError(errno.EPIPE, "no")
+
+    with http_peer("hang_before_headers") as peer:
+        monkeypatch.setattr(Connection, "write", fails)
+        seen = call(peer, tmp_path)
+        assert (seen.stage, seen.trouble, seen.detail) == (Stage.HEADERS, Trouble.RESET, "EPIPE")
+        assert not seen.sent_whole
+
+
+def test_a_kept_connection_that_takes_no_request_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, writes = Connection.write, []
+
+    def second_fails(self: Connection, data: bytes) -> None:
+        writes.append(self)
+        if len(writes) == 2:
+            raise ConnectionResetError(errno.ECONNRESET, "no")
+        real(self, data)
+
+    with http_peer() as peer:
+        monkeypatch.setattr(Connection, "write", second_fails)
+        made = [observation_of(c) for c in calls(peer, tmp_path, count=2, connection="reuse")]
+    assert [(seen.code, seen.fresh) for seen in made] == [(200, True)] * 2
+    assert len(writes) == 3
+
+
+@pytest.mark.parametrize(("what", "stage"), [(b"RCPT", Stage.RCPT), (b"QUIT", Stage.DONE)])
+def test_an_smtp_command_that_cannot_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: bytes, stage: Stage
+) -> None:
+    real = Connection.write
+
+    def one_fails(self: Connection, data: bytes) -> None:
+        if data.startswith(what):
+            raise BrokenPipeError(errno.EPIPE, "no")
+        real(self, data)
+
+    with smtp_peer() as peer:
+        monkeypatch.setattr(Connection, "write", one_fails)
+        seen = observation_of(smtp_calls(peer, tmp_path)[0])
+    assert (seen.stage, seen.trouble) == (stage, None if stage is Stage.DONE else Trouble.RESET)
 
 
 # a defect of ours

@@ -1,0 +1,220 @@
+"""The engine httpx's own part of a call; which faults it finds is held to the wire's in test_http_faults."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvloop
+
+from prober.probes import httpx_engine
+from prober.probes.build import Engines
+from prober.probes.call import Call
+from prober.probes.httpx_exchange import _trouble
+from prober.probes.reactor import Reactor, monotonic_ns
+from prober.probes.resolve import Resolver
+from rules.faults import classify
+from rules.model import Fault, Observation, Stage, Trouble
+from tests.peers.http_peer import closed_port, http_peer
+from tests.prober.http_calls import UTC, call, calls, endpoint, observation_of, one
+
+
+def on_a_loop(work: Callable[[Engines], Any]) -> Any:
+    async def whole() -> Any:
+        loop = asyncio.get_running_loop()
+        engines = Engines(loop, Reactor(loop), Resolver(loop))
+        try:
+            return await work(engines)
+        finally:
+            engines.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(whole())
+
+
+def test_a_call_shows_what_the_wires_would(tmp_path: Path) -> None:
+    with http_peer(tls="good") as peer:
+        made = calls(peer, tmp_path, engine="httpx", headers={"X-Mine": "1"})[0]
+        seen, wires = observation_of(made), call(peer, tmp_path)
+    assert (seen.code, seen.stage, seen.fresh, seen.verified) == (200, Stage.DONE, True, True)
+    assert (seen.peer, seen.tls_version, seen.cert_expiry) == (wires.peer, wires.tls_version, wires.cert_expiry)
+    assert made.cert_expiry == seen.cert_expiry > 0
+    assert len(seen.phases) == 5
+    assert all(took >= 0 for took in seen.phases)
+    request = peer.requests[0]
+    assert (request.headers["user-agent"], request.headers["x-mine"]) == ("prober", "1")
+    assert request.headers["accept-encoding"] == "identity", "expectations are held against plain text"
+    text = b"".join(data for _, _, data in made.transcript())
+    assert b"GET https://127.0.0.1" in text
+    assert b"HTTP/1.1 200 OK" in text
+    assert b'{"state": "good"}' in text
+
+
+def test_a_healthy_call_has_an_observation_only_where_one_is_wanted(tmp_path: Path) -> None:
+    with http_peer() as peer:
+
+        async def work(engines: Engines) -> Call:
+            ended: asyncio.Future[Call] = engines.loop.create_future()
+            engines.api(endpoint(peer, tmp_path, engine="httpx")).call(ended.set_result).start(monotonic_ns(), UTC)
+            return await ended
+
+        made = on_a_loop(work)
+    assert (made.healthy, made.observation, made.code) == (True, None, 200)
+
+
+def test_expectations_are_held_as_with_the_wire(tmp_path: Path) -> None:
+    with http_peer() as peer:
+        for expect, unmet in (({"json": {"state": "bad"}}, "json state"), ({"body": "good"}, None)):
+            assert call(peer, tmp_path, engine="httpx", expect=expect).unmet == unmet
+
+
+def test_a_kept_connection_carries_the_next_calls(tmp_path: Path) -> None:
+    with http_peer(tls="good") as peer:
+        made = [observation_of(c) for c in calls(peer, tmp_path, count=3, engine="httpx", connection="reuse")]
+        assert [seen.fresh for seen in made] == [True, False, False]
+        assert peer.connections == 1
+
+
+@pytest.mark.parametrize("name", ["dies_between", "dies_during"])
+def test_a_kept_connection_that_has_died_is_replaced_within_the_call(tmp_path: Path, name: str) -> None:
+    with http_peer(name) as peer:
+        made = [observation_of(c) for c in calls(peer, tmp_path, count=3, engine="httpx", connection="reuse")]
+        assert [(seen.code, seen.fresh) for seen in made] == [(200, True)] * 3
+        assert peer.connections == 3
+
+
+def test_fixed_addresses_are_tried_in_turn_and_the_name_stays(tmp_path: Path) -> None:
+    with http_peer(tls="good") as peer:
+        url = f"https://localhost:{peer.port}/"
+        ca = str(peer.certificates.ca(tmp_path))
+        seen = call(url, tmp_path, engine="httpx", ca=ca, resolve=["::1", "127.0.0.1"])
+        assert (seen.code, seen.family_errors, seen.verified) == (200, ("::1 ECONNREFUSED",), True)
+        request = peer.requests[0]
+        assert (request.headers["host"], request.server_name) == (f"localhost:{peer.port}", "localhost")
+    with closed_port() as port:
+        seen = call(f"http://localhost:{port}/", tmp_path, engine="httpx", resolve=["127.0.0.1"])
+        assert (seen.trouble, seen.family_errors) == (Trouble.REFUSED, ("127.0.0.1 ECONNREFUSED",))
+
+
+def test_http_2_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
+    with http_peer(tls="good") as peer:
+        seen = call(peer, tmp_path, engine="httpx", http2=True)
+        assert seen.code == 200, "a server that speaks HTTP/1.1 alone is called in that"
+
+
+def test_a_call_that_is_cancelled_in_its_handshake_leaves_no_socket(tmp_path: Path) -> None:
+    with http_peer(tls="silent") as peer:
+
+        async def work(engines: Engines) -> None:
+            probe = engines.api(endpoint(peer, tmp_path, engine="httpx"))
+            await one(engines.loop, probe, 0.2)
+            before = _sockets()
+            for _ in range(3):
+                assert observation_of(await one(engines.loop, probe, 0.2)).stage is Stage.TLS
+            async with asyncio.timeout(10):
+                while _sockets() > before:  # noqa: ASYNC110 - the other thread closes them
+                    await asyncio.sleep(0.01)
+
+        on_a_loop(work)
+
+
+def _sockets() -> int:
+    """Connections of this process to others that are established, by its descriptors."""
+    found = 0
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names alone
+        try:
+            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")  # noqa: PTH115 - no path
+        except OSError:
+            continue
+    return found
+
+
+def test_a_thread_that_is_behind_is_our_own_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many calls for the thread must not look like a vendor that is silent."""
+    monkeypatch.setattr(httpx_engine, "BEHIND", 50_000_000)
+    with http_peer() as peer:
+
+        async def work(engines: Engines) -> Observation:
+            probe = engines.api(endpoint(peer, tmp_path, engine="httpx"))
+            await one(engines.loop, probe)
+            engines.httpx.loop.call_soon_threadsafe(time.sleep, 0.6)  # as many calls would
+            return observation_of(await one(engines.loop, probe, 0.3))
+
+        seen = on_a_loop(work)
+    assert (seen.trouble, classify(seen).fault) == (Trouble.ENGINE, Fault.OWN)
+    assert "did not keep up" in seen.detail
+
+
+def test_what_has_ended_at_the_deadline_is_believed(tmp_path: Path) -> None:
+    with http_peer() as peer:
+
+        async def work(engines: Engines) -> Observation:
+            ended: asyncio.Future[Call] = engines.loop.create_future()
+            made = engines.api(endpoint(peer, tmp_path, engine="httpx")).call(ended.set_result, full=True)
+            made.start(monotonic_ns(), UTC)
+            while not made._seen.ended:  # type: ignore[attr-defined]  # the engine's
+                time.sleep(0.01)  # noqa: ASYNC251 - our loop stands still while the other thread goes on
+            made.expire(monotonic_ns())
+            assert ended.done()
+            made.expire(monotonic_ns())
+            await asyncio.sleep(0.05)
+            return observation_of(made)
+
+        assert on_a_loop(work).code == 200
+
+
+def test_a_call_given_up_says_nothing(tmp_path: Path) -> None:
+    with http_peer("hang_before_headers") as peer:
+
+        async def work(engines: Engines) -> list[Call]:
+            ends: list[Call] = []
+            made = engines.api(endpoint(peer, tmp_path, engine="httpx")).call(ends.append)
+            made.start(monotonic_ns(), UTC)
+            made.cancel()
+            made._end(None, "", 1)  # type: ignore[attr-defined]  # its message may be on the way already
+            return ends
+
+        assert on_a_loop(work) == []
+
+
+def _caused(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (
+            _caused(httpx.ConnectError("x"), ExceptionGroup("all", [OSError("?"), ConnectionRefusedError(111, "no")])),
+            Trouble.REFUSED,
+        ),
+        (_caused(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "unknown")), Trouble.DNS_NXDOMAIN),
+        (_caused(httpx.ConnectError("x"), socket.gaierror(socket.EAI_AGAIN, "later")), Trouble.DNS_SERVFAIL),
+        (_caused(httpx.ConnectError("x"), socket.gaierror(socket.EAI_MEMORY, "?")), Trouble.DNS_FAILED),
+        (httpx.ConnectError("x"), Trouble.CLOSED),
+        (httpx.ReadError("x"), Trouble.RESET),
+        (httpx.DecodingError("x"), Trouble.MALFORMED),
+        (httpx.RemoteProtocolError("Server disconnected"), Trouble.CLOSED),
+        (httpx.RemoteProtocolError("bad"), Trouble.MALFORMED),
+        (httpx.RemoteProtocolError("Receive buffer too long"), Trouble.TOO_LARGE),
+        (httpx.InvalidURL("x"), Trouble.ENGINE),
+        (ZeroDivisionError("x"), Trouble.ENGINE),
+    ],
+)
+def test_what_httpx_raises_is_put_in_the_rules_words(error: Exception, trouble: Trouble) -> None:
+    assert _trouble(error)[0] is trouble
+
+
+def test_a_defect_in_the_thread_ends_its_call_as_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(httpx_engine.HttpxProbe, "client", fails)
+    seen = call("http://127.0.0.1/", tmp_path, engine="httpx")
+    assert (seen.trouble, classify(seen).fault) == (Trouble.ENGINE, Fault.OWN)
