@@ -12,6 +12,8 @@ PEERS = {
     "prometheus": ("promtool", "prometheus"),
     "blackbox_exporter": ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
     "netns": ("ip", "iproute2"),
+    "snmptrapd": ("snmptrapd", "snmptrapd"),
+    "alertmanager": ("prometheus-alertmanager", "prometheus-alertmanager"),
 }
 
 
