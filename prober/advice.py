@@ -155,8 +155,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def _service(where: str, service: Service, base: Path) -> Iterator[str]:
-    pack = load(service.contract, base)
-    wants = [severity for severity in pack.severities if severity.name in pack.conditions.values()]
+    pack = load(service.contract, base).settled(service.terms)
+    wants = pack.wanted
     if any(severity.ticket for severity in wants) and not service.tickets:
         yield f"{where}.tickets: {pack.title} asks for a ticket, and nobody takes it; write a receiver."
     if any(severity.hotline is not Hotline.NONE for severity in wants) and not service.hotline:

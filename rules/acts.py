@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+#: Parts a page's step from the number of its repeat.
+REPEAT = "~"
+
 
 class ActKind(StrEnum):
     PAGE = "page"  # page on-call
@@ -19,6 +22,7 @@ class ActKind(StrEnum):
     TICKET = "ticket"  # open the ticket
     NOTE = "note"  # add to the ticket
     HOTLINE = "hotline"  # call the vendor's hotline
+    ESCALATION = "escalation"  # tell the agreement's point of escalation (the Technical Account Manager)
 
 
 class Outcome(StrEnum):
@@ -57,8 +61,11 @@ class Act:
         return f"{self.incident}/{self.episode}/{self.kind}/{receiver}/{self.step}"
 
     def alert(self, receiver: str) -> str:
-        """What a page and its resolve have in common: incident/episode/receiver/step (a pager's dedup key)."""
-        return f"{self.incident}/{self.episode}/{receiver}/{self.step}"
+        """What a page, its repeats (`open~2`) and its resolve have in common: incident/episode/receiver/step.
+
+        It is a pager's dedup key.
+        """
+        return f"{self.incident}/{self.episode}/{receiver}/{self.step.partition(REPEAT)[0]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from rules import incident_answers as answer
+from rules import incident_consent as consent
+from rules import incident_due as due
 from rules import incident_effects as do
+from rules import incident_hotline as hotline
+from rules import incident_life as life
+from rules import incident_oncall as oncall
+from rules import incident_ticket as ticket
 from rules.contracts.model import INTERNAL
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import (
@@ -23,6 +29,7 @@ from rules.incident_events import (
     Entry,
     EntryKind,
     Event,
+    Maintenance,
     Record,
     RecordKind,
     Reloaded,
@@ -31,7 +38,7 @@ from rules.incident_events import (
     Step,
     Tick,
 )
-from rules.incident_state import CLOCK, Incident, Mode, Phase, Plan, ServiceState, Status, Ticket
+from rules.incident_state import CLOCK, Incident, Level, Mode, Phase, Plan, ServiceState, Status, Ticket
 from rules.incident_what import What, what
 from rules.model import Condition
 
@@ -46,6 +53,8 @@ __all__ = [
     "EntryKind",
     "Event",
     "Incident",
+    "Level",
+    "Maintenance",
     "Mode",
     "Phase",
     "Plan",
@@ -91,7 +100,7 @@ _OPENED: dict[What, tuple[Effect, ...]] = {
     W.ACK: (answer.acknowledge,),
     W.NOTE: (answer.take_note,),
     W.MISADDRESSED: (answer.refuse_other,),
-    W.TICK: (do.call_hotline_if_due,),
+    W.TICK: (consent.go_ahead_if_due, hotline.call_hotline_if_due, due.look_at_clocks, oncall.page_on),
 }
 #: In every phase.
 _ALWAYS: dict[What, tuple[Effect, ...]] = {
@@ -102,38 +111,67 @@ _ALWAYS: dict[What, tuple[Effect, ...]] = {
     W.RESULT_REPEATED: (answer.record_repeat,),
     W.RESULT_LATE: (answer.record_late,),
     W.CLOCK_STEPPED: (answer.shift_clock, answer.stay_blind),
+    W.MAINTENANCE: (life.take_maintenance,),
 }
 
 TABLE: dict[tuple[Phase, What], Row] = {
     # Persistent: on-call at once, first the ticket, then the hotline.
-    (_NONE, W.RAISED): _row(_OPEN, do.hold, do.begin, do.see, do.page, do.open_ticket, do.await_hotline),
-    (_INTERNAL, W.RAISED): _row(_OPEN, do.hold, do.rise, do.see, do.page_risen, do.open_ticket, do.await_hotline),
-    (_OPEN, W.RAISED_HIGHER): _row(
-        _OPEN, do.hold, do.rise, do.see, do.page_risen, do.note_risen, do.open_ticket, do.await_hotline
+    (_NONE, W.RAISED): _row(
+        _OPEN, do.hold, do.begin, do.see, consent.ask, oncall.page, ticket.open_ticket, hotline.await_hotline
     ),
-    (_OPEN, W.RAISED_FURTHER): _row(_OPEN, do.hold, do.see, do.note_further),
+    (_INTERNAL, W.RAISED): _row(
+        _OPEN, do.hold, do.rise, do.see, consent.ask, oncall.page_risen, ticket.open_ticket, hotline.await_hotline
+    ),
+    (_OPEN, W.RAISED_HIGHER): _row(
+        _OPEN,
+        do.hold,
+        do.rise,
+        do.see,
+        consent.ask,
+        oncall.page_risen,
+        ticket.note_risen,
+        ticket.open_ticket,
+        hotline.await_hotline,
+    ),
+    (_OPEN, W.RAISED_FURTHER): _row(_OPEN, do.hold, do.see, ticket.note_further),
     (_OPEN, W.RAISED_SEEN): _row(_OPEN, do.hold),
     # Again before it was agreed to be resolved: the same ticket, a new page and a new call.
     (_OPEN, W.RAISED_AGAIN): _row(
-        _OPEN, do.hold, do.next_episode, do.see, do.page, do.note_again, do.open_ticket, do.await_hotline
+        _OPEN,
+        do.hold,
+        do.next_episode,
+        do.see,
+        consent.ask,
+        oncall.page,
+        ticket.note_again,
+        ticket.open_ticket,
+        hotline.await_hotline,
     ),
     (_RECOVERED, W.RAISED): _row(
-        _OPEN, do.hold, do.next_episode, do.see, do.page, do.note_again, do.open_ticket, do.await_hotline
+        _OPEN,
+        do.hold,
+        do.next_episode,
+        do.see,
+        consent.ask,
+        oncall.page,
+        ticket.note_again,
+        ticket.open_ticket,
+        hotline.await_hotline,
     ),
     # Recovered: told in the ticket, the page resolved; not closed.
-    (_OPEN, W.CLEARED): _row(_OPEN, do.let_go, do.stand_down),
+    (_OPEN, W.CLEARED): _row(_OPEN, do.let_go, hotline.stand_down),
     (_OPEN, W.CLEARED_LAST): _row(
-        _RECOVERED, do.let_go, do.recover, do.stand_down, do.note_recovered, do.resolve_pages
+        _RECOVERED, do.let_go, do.recover, hotline.stand_down, ticket.note_recovered, oncall.resolve_pages
     ),
     # On-call's own matters: pages of their own; alone, an incident that closes by itself.
-    (_NONE, W.RAISED_OWN): _row(_INTERNAL, do.hold, do.begin, do.page_own),
-    (_INTERNAL, W.RAISED_OWN): _row(_INTERNAL, do.hold, do.page_own),
-    (_OPEN, W.RAISED_OWN): _row(_OPEN, do.hold, do.page_own),
-    (_RECOVERED, W.RAISED_OWN): _row(_RECOVERED, do.hold, do.page_own),
-    (_INTERNAL, W.CLEARED_OWN): _row(_INTERNAL, do.resolve_own_page, do.let_go),
-    (_INTERNAL, W.CLEARED_OWN_LAST): _row(_NONE, do.resolve_own_page, do.let_go, answer.close_by_itself),
-    (_OPEN, W.CLEARED_OWN): _row(_OPEN, do.resolve_own_page, do.let_go),
-    (_RECOVERED, W.CLEARED_OWN): _row(_RECOVERED, do.resolve_own_page, do.let_go),
+    (_NONE, W.RAISED_OWN): _row(_INTERNAL, do.hold, do.begin, oncall.page_own),
+    (_INTERNAL, W.RAISED_OWN): _row(_INTERNAL, do.hold, oncall.page_own),
+    (_OPEN, W.RAISED_OWN): _row(_OPEN, do.hold, oncall.page_own),
+    (_RECOVERED, W.RAISED_OWN): _row(_RECOVERED, do.hold, oncall.page_own),
+    (_INTERNAL, W.CLEARED_OWN): _row(_INTERNAL, oncall.resolve_own_page, do.let_go),
+    (_INTERNAL, W.CLEARED_OWN_LAST): _row(_NONE, oncall.resolve_own_page, do.let_go, answer.close_by_itself),
+    (_OPEN, W.CLEARED_OWN): _row(_OPEN, oncall.resolve_own_page, do.let_go),
+    (_RECOVERED, W.CLEARED_OWN): _row(_RECOVERED, oncall.resolve_own_page, do.let_go),
     # Operators.
     (_RECOVERED, W.RESOLVE): _row(_NONE, answer.close),
     (_OPEN, W.RESOLVE): _row(_OPEN, answer.refuse_still_holds),
@@ -144,15 +182,36 @@ TABLE: dict[tuple[Phase, What], Row] = {
     (_RECOVERED, W.ADOPT): _row(_RECOVERED, answer.adopt),
     (_OPEN, W.ADOPT): _row(_OPEN, answer.adopt),
     (_INTERNAL, W.ADOPT): _row(_INTERNAL, answer.refuse_internal),
+    # The life of the ticket, and what people decide.
+    **{
+        (phase, w): Row(phase, (effect,))
+        for phase in (_OPEN, _RECOVERED)
+        for w, effect in (
+            (W.LIFE, life.take_step),
+            (W.SEVERITY_SET, life.set_severity),
+            (W.CONFIRM, life.confirm),
+            (W.CONSENT, consent.consent),
+            (W.DECLINE, consent.decline),
+        )
+    },
+    **{
+        (_INTERNAL, w): _row(_INTERNAL, answer.refuse_internal)
+        for w in (W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE)
+    },
+    (_NONE, W.REOPEN): _row(_RECOVERED, life.reopen),
+    **{(phase, W.REOPEN): _row(phase, life.refuse_open_already) for phase in (_INTERNAL, _OPEN, _RECOVERED)},
     # The configuration changed: what could not be done before is done.
-    (_OPEN, W.RELOADED): _row(_OPEN, answer.take_plan, answer.catch_up),
+    (_OPEN, W.RELOADED): _row(_OPEN, answer.take_plan, consent.catch_up),
     **{(phase, W.RELOADED): _row(phase, answer.take_plan) for phase in (_NONE, _INTERNAL, _RECOVERED)},
     **{(phase, w): Row(phase, fx) for phase in (_INTERNAL, _OPEN, _RECOVERED) for w, fx in _OPENED.items()},
     **{(phase, w): Row(phase, fx) for phase in Phase for w, fx in _ALWAYS.items()},
     # No incident is open.
     **{
         (_NONE, w): _row(_NONE, answer.refuse_none_open)
-        for w in (W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED)
+        for w in (
+            *(W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
+            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE),
+        )
     },
     (_NONE, W.TICK): _row(_NONE),
 }
@@ -166,8 +225,13 @@ def step(state: ServiceState, event: Event) -> Step:
     draft = Draft(state, _now(event))
     for e in _unfold(state, event):
         _apply(draft, e)
-        if draft.state.incident is None and draft.state.held:
-            _go_on(draft)
+        if draft.state.maintenance:
+            if draft.state.incident is None:
+                _silence(draft)
+        elif draft.state.silenced:
+            _take_up(draft, [h for h in draft.state.held if h.matter in draft.state.silenced])
+        elif draft.state.incident is None and draft.state.held:
+            _take_up(draft, list(draft.state.held))
     return draft.done()
 
 
@@ -179,16 +243,26 @@ def _apply(draft: Draft, event: Event) -> None:
         draft.change(phase=row.then)
 
 
-def _go_on(draft: Draft) -> None:
-    """What still holds after an incident was closed opens the next one; the agreement's matters first."""
+def _silence(draft: Draft) -> None:
+    """Within a maintenance window nothing opens an incident: what holds acts when the window ends."""
+    silenced = tuple(h.matter for h in draft.state.held)
+    if silenced != draft.state.silenced:
+        draft.state = replace(draft.state, silenced=silenced)
+
+
+def _take_up(draft: Draft, held: list[ConditionRaised]) -> None:
+    """What still holds acts now: after an incident was closed, or when a maintenance window has ended.
+
+    The agreement's matters come first.
+    """
     plan = draft.plan
-    matters = [h for h in draft.state.held if plan.severity_of(h)] + [
-        h for h in draft.state.held if plan.severity_of(h) is None and plan.on_call_alone(h)
+    matters = [h for h in held if plan.severity_of(h)] + [
+        h for h in held if plan.severity_of(h) is None and plan.on_call_alone(h)
     ]
-    if matters:
-        draft.state = replace(draft.state, held=tuple(h for h in draft.state.held if h not in matters))
-    for held in matters:
-        _apply(draft, held)
+    left = tuple(h for h in draft.state.held if h not in matters) if matters else draft.state.held
+    draft.state = replace(draft.state, held=left, silenced=())
+    for one in matters:
+        _apply(draft, one)
 
 
 def _now(event: Event) -> int:

@@ -4,19 +4,16 @@ from dataclasses import replace
 from typing import Any
 
 from rules.acts import ActKind
+from rules.contracts.clauses import Mark
+from rules.incident_clocks import mark, resettle, shift_all, stop_all
+from rules.incident_consent import end_ask
 from rules.incident_draft import SECOND, Draft
-from rules.incident_effects import (
-    await_hotline,
-    call_hotline,
-    call_hotline_if_due,
-    open_ticket,
-    page_each,
-    resolve_topic,
-    send_note,
-)
 from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Result, Started
+from rules.incident_hotline import call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
-from rules.incident_state import Mode, Status, Ticket
+from rules.incident_oncall import page_each, resolve_topic, stop_paging
+from rules.incident_state import Status, Ticket
+from rules.incident_ticket import drop_held_notes, send_held_notes
 
 #: How a result's detail begins when every relay is the service itself (DESIGN.md, "Relays").
 NO_RELAY = "no_relay"
@@ -73,15 +70,12 @@ def take_accepted(d: Draft, e: Result) -> None:
     if ticket and ticket.act == e.result.act:
         ticket = replace(ticket, status=Status.ACCEPTED, receiver=e.result.receiver, reference=e.result.reference)
         d.change(ticket=ticket)
-        _send_held_notes(d, ticket)
+        send_held_notes(d)
+        mark(d, Mark.TICKET)
+    made = d.incident.act(e.result.act)
+    if made and made.kind is ActKind.HOTLINE:
+        mark(d, Mark.HOTLINE)
     call_hotline_if_due(d)
-
-
-def _send_held_notes(d: Draft, ticket: Ticket) -> None:
-    notes = d.incident.notes
-    d.change(notes=())
-    for held in notes:
-        send_note(d, held, ticket)
 
 
 def take_failed(d: Draft, e: Result) -> None:
@@ -92,18 +86,12 @@ def take_failed(d: Draft, e: Result) -> None:
     if ticket and ticket.act == e.result.act:
         d.change(ticket=replace(ticket, status=Status.FAILED))
         d.record(RecordKind.TICKET_FAILED, act=e.result.act, detail=e.result.detail)
-        _drop_held_notes(d, "no ticket was opened")
+        drop_held_notes(d, "no ticket was opened")
     if made and made.kind in (ActKind.TICKET, ActKind.HOTLINE):
         by_hand = "open the ticket" if made.kind is ActKind.TICKET else "call the hotline"
         text = f"Every receiver refused for good; {by_hand} by hand. {e.result.detail}".strip()
         page_each(d, f"{made.kind}-failed", None, text=text)
     call_hotline_if_due(d)
-
-
-def _drop_held_notes(d: Draft, why: str) -> None:
-    for held in d.incident.notes:
-        d.record(RecordKind.NOTE_NOT_SENT, step=held.step, why=why)
-    d.change(notes=())
 
 
 def take_tried(d: Draft, e: Result) -> None:
@@ -118,40 +106,40 @@ def take_tried(d: Draft, e: Result) -> None:
 # --- operators
 
 
-def _by(e: Entry) -> dict[str, Any]:
-    return {"by": e.by, "text": e.text, "at": e.at}
-
-
 def acknowledge(d: Draft, e: Entry) -> None:
+    """On-call has it: nobody else is paged, and whoever it is becomes the contact in what is written from now on."""
     d.change(acknowledged_by=e.by)
-    d.record(RecordKind.ACK, **_by(e))
+    stop_paging(d)
+    d.record(RecordKind.ACK, **e.told())
 
 
 def take_note(d: Draft, e: Entry) -> None:
-    d.record(RecordKind.NOTE, **_by(e))
+    d.record(RecordKind.NOTE, **e.told())
 
 
 def adopt(d: Draft, e: Entry) -> None:
     """A person's ticket becomes the incident's; one of ours that is not accepted yet is withdrawn."""
     if not e.ticket.strip():
-        d.refuse("adopt needs the ticket's number", **_by(e))
+        d.refuse("adopt needs the ticket's number", **e.told())
         return
     ticket = d.incident.ticket
-    d.record(RecordKind.ADOPTED, ticket=e.ticket, **_by(e))
+    d.record(RecordKind.ADOPTED, **e.told() | {"ticket": e.ticket})
     if ticket and ticket.status is Status.ACCEPTED:
         d.change(ticket=replace(ticket, number=e.ticket))
         return
     if ticket and ticket.status is Status.PENDING:
         d.withdraw(ticket.act, f"ticket {e.ticket} was adopted")
     adopted = Ticket("", Status.ACCEPTED, next(iter(d.plan.tickets), ""), number=e.ticket)
-    d.change(ticket=adopted)
-    _send_held_notes(d, adopted)
+    end_ask(d, f"ticket {e.ticket} was adopted")
+    d.change(ticket=adopted, declined=0)
+    send_held_notes(d)
+    mark(d, Mark.TICKET, e.second)
     if d.incident.wait:
         call_hotline(d, "ticket_adopted")
 
 
 def close(d: Draft, e: Entry) -> None:
-    _close(d, how=e.kind.value, **_by(e))
+    _close(d, how=e.kind.value, **e.told())
 
 
 def close_by_itself(d: Draft, _: object) -> None:
@@ -160,29 +148,34 @@ def close_by_itself(d: Draft, _: object) -> None:
 
 
 def _close(d: Draft, **how: Any) -> None:
-    _drop_held_notes(d, "the incident was closed")
+    end_ask(d, "the incident was closed")
+    drop_held_notes(d, "the incident was closed")
     for m in d.incident.made:
         if m.kind in (ActKind.TICKET, ActKind.HOTLINE) and m.status is Status.PENDING:
             d.withdraw(m.id, "the incident was closed")
     if d.incident.wait:
         d.record(RecordKind.HOTLINE_NOT_CALLED, why="the incident was closed")
     resolve_topic(d, None)
+    stop_paging(d)
+    mark(d, Mark.CLOSED)
+    stop_all(d, "the incident was closed")
     d.record(RecordKind.CLOSED, **how)
-    d.state = replace(d.state, incident=None)
+    closed = d.incident if d.incident.seen else d.state.closed  # on-call's own matter is not reopened
+    d.state = replace(d.state, incident=None, closed=closed)
 
 
 def refuse_none_open(d: Draft, e: Entry) -> None:
-    d.refuse(f"no incident of {d.plan.service} is open", entry=e.kind.value, **_by(e))
+    d.refuse(f"no incident of {d.plan.service} is open", entry=e.kind.value, **e.told())
 
 
 def refuse_other(d: Draft, e: Entry) -> None:
-    d.refuse(f"incident {e.incident} is not open; {d.incident.id} is", entry=e.kind.value, **_by(e))
+    d.refuse(f"incident {e.incident} is not open; {d.incident.id} is", entry=e.kind.value, **e.told())
 
 
 def refuse_still_holds(d: Draft, e: Entry) -> None:
     what = ", ".join(sorted({h.condition.value for h in d.state.agreed()}))
     d.refuse(
-        f"{d.plan.service} is still {what}; it can be resolved once it has recovered", entry=e.kind.value, **_by(e)
+        f"{d.plan.service} is still {what}; it can be resolved once it has recovered", entry=e.kind.value, **e.told()
     )
 
 
@@ -190,29 +183,37 @@ def refuse_internal(d: Draft, e: Entry) -> None:
     d.refuse(
         "this concerns on-call alone: there is no ticket, and it closes by itself when it is over",
         entry=e.kind.value,
-        **_by(e),
+        **e.told(),
     )
 
 
 # --- the configuration and the clock
 
 
+#: What a plan's parts are called in the record.
+_PARTS = (
+    "title",
+    "pack",
+    "mode",
+    "tickets",
+    "hotline",
+    "on_call",
+    "further",
+    "page_again",
+    "escalation",
+    "ask_for",
+    "calendars",
+)
+
+
 def take_plan(d: Draft, e: Reloaded) -> None:
-    if e.plan != d.plan:
-        changed = [n for n in ("title", "pack", "mode", "tickets", "hotline", "on_call") if _differs(d, e, n)]
-        d.state = replace(d.state, plan=e.plan)
-        d.record(RecordKind.PLAN, changed=changed)
-
-
-def _differs(d: Draft, e: Reloaded, name: str) -> bool:
-    return bool(getattr(e.plan, name) != getattr(d.plan, name))
-
-
-def catch_up(d: Draft, _: Reloaded) -> None:
-    """The ticket that could not be opened before (no receiver, or only observing), and then the hotline."""
-    if d.plan.mode is Mode.ACT and d.plan.tickets and d.incident.ticket is None:
-        open_ticket(d, d.incident.cause)
-        await_hotline(d, d.incident.cause)
+    if e.plan == d.plan:
+        return
+    changed = [name for name in _PARTS if getattr(e.plan, name) != getattr(d.plan, name)]
+    d.state = replace(d.state, plan=e.plan)
+    d.record(RecordKind.PLAN, changed=changed)
+    if d.state.incident:
+        resettle(d)
 
 
 def shift_clock(d: Draft, e: ClockStepped) -> None:
@@ -220,7 +221,15 @@ def shift_clock(d: Draft, e: ClockStepped) -> None:
     d.record(RecordKind.CLOCK, delta=e.delta, second=e.second)
     if d.state.incident is None:
         return
+    shift_all(d, e.delta)
     incident = d.incident
+    if incident.ask:
+        asked = incident.ask
+        incident = replace(incident, ask=replace(asked, since=asked.since + e.delta, until=asked.until + e.delta))
+    if incident.paging:
+        paging = incident.paging
+        again = paging.again + e.delta if paging.again else 0
+        incident = replace(incident, paging=replace(paging, since=paging.since + e.delta, again=again))
     if incident.wait:
         incident = replace(incident, wait=replace(incident.wait, since=incident.wait.since + e.delta))
     moved = tuple(replace(m, started=m.started + e.delta) if m.started else m for m in incident.made)

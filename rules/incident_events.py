@@ -84,11 +84,28 @@ class EntryKind(StrEnum):
     RESOLVE = "resolve"  # customer and vendor agree that it is resolved
     ADOPT = "adopt"  # a person opened a ticket: it is the incident's
     CLOSED_BY_VENDOR = "closed_by_vendor"
+    REOPEN = "reopen"  # what was closed is not resolved
+    CONSENT = "consent"  # `mode: ask`: ticket and hotline may go out
+    DECLINE = "decline"
+    SEVERITY = "severity"  # the vendor has set it: `value` names it
+    CONFIRM = "confirm"  # somebody else sees it too: the vendor's status page, other customers
+    INTAKE = "intake"  # the hotline has taken the vital information
+    FIRST_RESPONSE = "first_response"
+    CALL_BACK = "call_back"
+    UPDATE = "update"
+    WORKAROUND = "workaround"
+    WAITING_FOR_US = "waiting_for_us"
+    WAITING_FOR_THEM = "waiting_for_them"  # we have answered
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An operator's step. `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT."""
+    """A step of a person's, or of the vendor's as a person or a reply tells it. `at`: UTC ns of the entry.
+
+    `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT (with others it is taken down where
+    none is known); `value` a severity's name, for SEVERITY; `when` the UTC second at which it happened, where that was not
+    now (0); `via` by which way it came: cli, api, link, reply.
+    """
 
     kind: EntryKind
     by: str
@@ -96,6 +113,29 @@ class Entry:
     at: int
     ticket: str = ""
     incident: str = ""
+    value: str = ""
+    when: int = 0
+    via: str = ""
+
+    @property
+    def second(self) -> int:
+        """When it happened, UTC seconds; never later than it was entered."""
+        entered = self.at // 10**9
+        return min(self.when, entered) if self.when > 0 else entered
+
+    def told(self) -> dict[str, Any]:
+        """Who, when and how, for the record; what was not said is left out."""
+        said = {"ticket": self.ticket, "value": self.value, "when": self.when, "via": self.via}
+        return {"by": self.by, "text": self.text, "at": self.at, **{key: word for key, word in said.items() if word}}
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A maintenance window begins or ends: within one, seconds are measured and marked, and nobody is paged."""
+
+    second: int
+    title: str
+    begins: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +154,9 @@ class ClockStepped:
     second: int
 
 
-Event: TypeAlias = ConditionRaised | ConditionCleared | Started | Result | Tick | Entry | Reloaded | ClockStepped
+Event: TypeAlias = (
+    ConditionRaised | ConditionCleared | Started | Result | Tick | Entry | Reloaded | ClockStepped | Maintenance
+)
 
 
 class RecordKind(StrEnum):
@@ -145,7 +187,27 @@ class RecordKind(StrEnum):
     ADOPTED = "adopted"
     REFUSED = "refused"  # an entry that made no sense then
     PLAN = "plan"
-    CLOCK = "clock"
+    CLOCK = "clock"  # the machine's clock was set
+    REOPENED = "reopened"
+    LIFE = "life"  # a step in the life of the ticket: intake, first response, update, ...
+    CONFIRMED = "confirmed"
+    ASKED = "asked"  # `mode: ask`: consent is asked for
+    CONSENTED = "consented"
+    DECLINED = "declined"
+    WENT_AHEAD = "went_ahead"  # nobody answered in time
+    ASK_ENDED = "ask_ended"
+    CLOCK_STARTED = "clock_started"  # a clock of the agreement, as all that follow
+    CLOCK_PAUSED = "clock_paused"
+    CLOCK_RESUMED = "clock_resumed"
+    CLOCK_CHANGED = "clock_changed"
+    CLOCK_WARNED = "clock_warned"
+    CLOCK_DUE = "clock_due"
+    CLOCK_MET = "clock_met"
+    CLOCK_STOPPED = "clock_stopped"
+    WILL_ESCALATE = "will_escalate"  # when the point of escalation can be reached
+    NOT_ESCALATED = "not_escalated"
+    MAINTENANCE = "maintenance"
+    NOT_PAGED = "not_paged"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from rules import VERSION
 from rules.acts import ActKind
 from rules.contracts.model import INTERNAL, Hotline, Severity
 from rules.incident_events import ConditionCleared, ConditionRaised
+from rules.incident_names import stamp
 from rules.incident_state import Incident, Mode, Plan, Status, Ticket
 
 #: So many earlier notes are named, the newest ones.
@@ -41,6 +42,8 @@ def facts_of(plan: Plan, incident: Incident, cause: ConditionRaised, severity_na
         "severity": severity_name,
         "severity_title": severity.title if severity else "On-call alone" if severity_name == INTERNAL else "",
         "article": severity.article if severity else "",
+        "proposed": bool(severity and plan.pack.proposes and not incident.severity_by),
+        "acknowledged_by": incident.acknowledged_by,
         **ticket_facts(incident),
         "ticket_pending": ticket is not None and ticket.status is Status.PENDING,
         "rules": VERSION,
@@ -67,8 +70,9 @@ def ticket_facts(incident: Incident) -> dict[str, Any]:
     }
 
 
-def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None) -> dict[str, Any]:
-    """For on-call's page: what the program does next (`follows`) or would do (`would`: observe), in words and in order.
+def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None, asks_until: int = 0) -> dict[str, Any]:
+    """For on-call's page: what the program does next (`follows`), would do (`would`: observe), or asks consent for (`asks`,
+    until the UTC second `asks_until`), in words and in order.
 
     `text` says what the agreement asks for and nobody configured: it is left to a person.
     """
@@ -81,8 +85,17 @@ def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None) -> dict[
         what = "then call the hotline" if severity.after_ticket else "call the hotline"
         (able if plan.hotline else unable).append(f"{what} by {_any_of(plan.hotline)}" if plan.hotline else what)
     facts: dict[str, Any] = {"would" if plan.mode is Mode.OBSERVE else "follows": able}
+    texts = []
+    if asks_until:
+        facts = {"asks": able, "asks_until": asks_until}
+        texts.append(
+            f"Your consent is asked for: {', '.join(able)}. Enter consent or decline; "
+            f"without an answer it goes ahead at {stamp(asks_until)}."
+        )
     if unable:
-        facts["text"] = f"By hand, because no receiver is configured: {', '.join(unable)}."
+        texts.append(f"By hand, because no receiver is configured: {', '.join(unable)}.")
+    if texts:
+        facts["text"] = " ".join(texts)
     return facts
 
 

@@ -10,6 +10,11 @@ def incident_id(service: str, second: int) -> str:
     return f"{service}-{datetime.fromtimestamp(second, UTC):%Y%m%dT%H%M%SZ}"
 
 
+def stamp(second: int) -> str:
+    """A UTC second as people read it: `2026-11-22 10:15:30 UTC`."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def topic_of(matter: ConditionRaised | ConditionCleared) -> str:
     """What a page about on-call's own matter is about: `failing:api`. The agreement's matter has the topic ""."""
     return f"{matter.condition}:{matter.scope}"

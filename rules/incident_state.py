@@ -3,13 +3,15 @@
 One incident a service at a time. What is past is in the records; here is only what the next step needs.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from rules.acts import ActKind
+from rules.clocks import Running
+from rules.contracts.calendar import Calendar
+from rules.contracts.clauses import Mark
 from rules.contracts.model import Hotline, Pack, Severity
 from rules.incident_events import ConditionRaised
 from rules.model import Condition
@@ -23,9 +25,10 @@ Matter: TypeAlias = tuple[Condition, str]
 
 
 class Mode(StrEnum):
-    """How much the program does by itself. `ask` is part 2's."""
+    """How much the program does by itself."""
 
-    OBSERVE = "observe"
+    OBSERVE = "observe"  # it pages on-call alone
+    ASK = "ask"  # it puts ticket and hotline before on-call, and goes ahead when nobody answers
     ACT = "act"
 
 
@@ -46,8 +49,22 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """A further level of on-call: paged when nobody has acknowledged `after` seconds after the first page."""
+
+    after: int
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a service is configured with. Receivers are names, in the order in which they are to be tried."""
+    """What a service is configured with. Receivers are names, in the order in which they are to be tried.
+
+    `pack` is settled with the customer's terms; `calendars` are its hours by name (one that is missing counts around the
+    clock). `on_call` is the first level, `further` are the next ones; `page_again`: seconds after which a page that nobody
+    acknowledged is repeated (0: it is not). `escalation`: who reaches the agreement's point of escalation. `ask_for`:
+    seconds after which `ask` goes ahead.
+    """
 
     service: str
     title: str
@@ -56,10 +73,15 @@ class Plan:
     tickets: tuple[str, ...] = ()
     hotline: tuple[str, ...] = ()
     on_call: tuple[str, ...] = ()
+    further: tuple[Level, ...] = ()
+    page_again: int = 0
+    escalation: tuple[str, ...] = ()
+    ask_for: int = 300
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
 
-    def severity_of(self, held: ConditionRaised) -> Severity | None:
+    def severity_of(self, held: ConditionRaised, *, confirmed: bool = False) -> Severity | None:
         """The agreement's severity for what holds; None when it is no matter of the agreement's."""
-        return None if held.scope == CLOCK else self.pack.severity_of(held.condition)
+        return None if held.scope == CLOCK else self.pack.severity_of(held.condition, held.scope, confirmed=confirmed)
 
     def on_call_alone(self, held: ConditionRaised) -> bool:
         return held.scope == CLOCK or held.condition in self.pack.on_call_alone
@@ -117,11 +139,38 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Consent is asked for, from `since` until `until` (UTC ns)."""
+
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """On-call has been paged and nobody has acknowledged: since when (UTC ns), and how far it has come.
+
+    `step`: of the page that is repeated; `level`: further levels paged; `repeats`: so far; `again`: the next one (UTC ns, 0:
+    none).
+    """
+
+    step: str
+    since: int
+    level: int = 0
+    repeats: int = 0
+    again: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """`severity` is the highest that it has had; `cause` what opened it, raised it, or began its episode.
 
     `seen`: the agreement's conditions that have held in this episode. `own`: on-call's own matters that hold now. They
-    are kept because a reload may change what the agreement makes of a condition that holds.
+    are kept because a reload may change what the agreement makes of a condition that holds. `severity_by`: who set the
+    severity, where the vendor did; `confirmed`: somebody else sees it too. `waiting`: us, them or "". `declined`: the episode
+    for which on-call declined ticket and hotline. `marks`: when what moves clocks last happened (UTC seconds); `clocks`: the
+    newest run of each; `later`: when the clock of that name is escalated (UTC seconds). `reminders`: chases and warnings so
+    far.
     """
 
     id: str
@@ -139,6 +188,19 @@ class Incident:
     notes: tuple[HeldNote, ...] = ()
     made: tuple[Made, ...] = ()
     acknowledged_by: str = ""
+    severity_by: str = ""
+    confirmed: bool = False
+    waiting: str = ""
+    ask: Ask | None = None
+    declined: int = 0
+    paging: Paging | None = None
+    marks: Mapping[Mark, int] = field(default_factory=dict)
+    clocks: tuple[Running, ...] = ()
+    later: tuple[tuple[int, str], ...] = ()
+    reminders: int = 0
+
+    def clock(self, name: str) -> Running | None:
+        return next((c for c in self.clocks if c.name == name), None)
 
     def act(self, id_: str) -> Made | None:
         return next((m for m in self.made if m.id == id_), None)
@@ -150,6 +212,8 @@ class ServiceState:
 
     `held`: the conditions that hold now, whether or not there is an incident. `last`: the number (UTC seconds) in the
     newest incident's id. `blind_until`: UTC second up to which a clock set back keeps us from judging; 0: it does not.
+    `closed`: the newest incident that was closed, so that it can be reopened. `maintenance`: titles of the windows that are
+    on; `silenced`: what was raised within one, and acts when the last of them ends.
     """
 
     plan: Plan
@@ -157,6 +221,9 @@ class ServiceState:
     incident: Incident | None = None
     last: int = 0
     blind_until: int = 0
+    closed: Incident | None = None
+    maintenance: tuple[str, ...] = ()
+    silenced: tuple[Matter, ...] = ()
 
     @property
     def phase(self) -> Phase:
@@ -168,7 +235,13 @@ class ServiceState:
     def agreed(self) -> tuple[ConditionRaised, ...]:
         """What holds and belongs to the open incident as a matter of the agreement's."""
         i = self.incident
-        return tuple(h for h in self.held if i and h.matter in i.seen and h.matter not in i.own)
+        return tuple(
+            h for h in self.held if i and h.matter in i.seen and h.matter not in i.own and h.matter not in self.silenced
+        )
+
+    def severity_of(self, held: ConditionRaised) -> Severity | None:
+        """The agreement's severity for what holds, as far as others confirm it."""
+        return self.plan.severity_of(held, confirmed=bool(self.incident and self.incident.confirmed))
 
     def wants_hotline(self) -> bool:
         """Something of the incident's holds for which the agreement has the hotline called."""
@@ -190,73 +263,33 @@ class ServiceState:
             "onset": i.onset,
             "ticket": asdict(i.ticket) if i.ticket else None,
             "acknowledged_by": i.acknowledged_by,
+            "waiting": i.waiting,
+            "asking": i.ask.until // 10**9 if i.ask else None,
+            "clocks": [self._clock(run) for run in i.clocks],
+        }
+
+    def _clock(self, run: Running) -> dict[str, Any]:
+        """A clock for pages and metrics; instants are UTC seconds, `due` where it stood when it does not run."""
+        clock = self.plan.pack.clock(run.name)
+        return {
+            "name": run.name,
+            "title": clock.title if clock else run.name,
+            "of": clock.of.value if clock else "",
+            "article": clock.article if clock else "",
+            "state": run.standing.value,
+            "since": run.begun,
+            "due": run.due,
+            "ended": run.ended or None,
         }
 
     def to_json(self) -> str:
-        plain = {
-            "version": 1,
-            "plan": {
-                "service": self.plan.service,
-                "title": self.plan.title,
-                "pack": self.plan.pack.to_mapping(),
-                "mode": self.plan.mode,
-                "tickets": self.plan.tickets,
-                "hotline": self.plan.hotline,
-                "on_call": self.plan.on_call,
-            },
-            "held": [asdict(h) for h in self.held],
-            "incident": asdict(self.incident) if self.incident else None,
-            "last": self.last,
-            "blind_until": self.blind_until,
-        }
-        return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+        from rules.incident_json import write  # it needs the values of this file
+
+        return write(self)
 
     @classmethod
     def from_json(cls, text: str) -> "ServiceState":
         """The state that `to_json` wrote. Raises ValueError when it is none, or a newer program's."""
-        try:
-            plain = json.loads(text)
-            if plain["version"] != 1:
-                raise ValueError(f"its version is {plain['version']}, this program reads version 1")
-            return cls(
-                plan=_plan(plain["plan"]),
-                held=tuple(map(_raised, plain["held"])),
-                incident=_incident(plain["incident"]) if plain["incident"] else None,
-                last=plain["last"],
-                blind_until=plain["blind_until"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not the state of a service's incident: {error}") from error
+        from rules.incident_json import read
 
-
-def _plan(p: dict[str, Any]) -> Plan:
-    receivers = {key: tuple(p[key]) for key in ("tickets", "hotline", "on_call")}
-    return Plan(**{**p, **receivers, "pack": Pack.parse(p["pack"]), "mode": Mode(p["mode"])})
-
-
-def _raised(p: dict[str, Any]) -> ConditionRaised:
-    return ConditionRaised(**{**p, "condition": Condition(p["condition"])})
-
-
-def _matters(p: list[list[str]]) -> tuple[Matter, ...]:
-    return tuple((Condition(condition), scope) for condition, scope in p)
-
-
-def _incident(p: dict[str, Any]) -> Incident:
-    return Incident(
-        **{
-            **p,
-            "phase": Phase(p["phase"]),
-            "cause": _raised(p["cause"]),
-            "seen": _matters(p["seen"]),
-            "own": _matters(p["own"]),
-            "ticket": Ticket(**{**p["ticket"], "status": Status(p["ticket"]["status"])}) if p["ticket"] else None,
-            "wait": Wait(**p["wait"]) if p["wait"] else None,
-            "notes": tuple(HeldNote(**n) for n in p["notes"]),
-            "made": tuple(map(_made, p["made"])),
-        }
-    )
-
-
-def _made(p: dict[str, Any]) -> Made:
-    return Made(**{**p, "kind": ActKind(p["kind"]), "receivers": tuple(p["receivers"]), "status": Status(p["status"])})
+        return read(text)

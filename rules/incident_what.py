@@ -9,6 +9,7 @@ from rules.incident_events import (
     Entry,
     EntryKind,
     Event,
+    Maintenance,
     Reloaded,
     Result,
     Started,
@@ -46,6 +47,13 @@ class What(Enum):
     RESOLVE = auto()
     ADOPT = auto()
     CLOSED_BY_VENDOR = auto()
+    REOPEN = auto()
+    CONSENT = auto()
+    DECLINE = auto()
+    SEVERITY_SET = auto()  # by the vendor
+    CONFIRM = auto()
+    LIFE = auto()  # a step in the life of the ticket
+    MAINTENANCE = auto()
     MISADDRESSED = auto()  # an entry for an incident that is not the open one
     RELOADED = auto()
     CLOCK_STEPPED = auto()
@@ -57,6 +65,18 @@ _ENTRIES = {
     EntryKind.RESOLVE: What.RESOLVE,
     EntryKind.ADOPT: What.ADOPT,
     EntryKind.CLOSED_BY_VENDOR: What.CLOSED_BY_VENDOR,
+    EntryKind.REOPEN: What.REOPEN,
+    EntryKind.CONSENT: What.CONSENT,
+    EntryKind.DECLINE: What.DECLINE,
+    EntryKind.SEVERITY: What.SEVERITY_SET,
+    EntryKind.CONFIRM: What.CONFIRM,
+    EntryKind.INTAKE: What.LIFE,
+    EntryKind.FIRST_RESPONSE: What.LIFE,
+    EntryKind.CALL_BACK: What.LIFE,
+    EntryKind.UPDATE: What.LIFE,
+    EntryKind.WORKAROUND: What.LIFE,
+    EntryKind.WAITING_FOR_US: What.LIFE,
+    EntryKind.WAITING_FOR_THEM: What.LIFE,
 }
 
 
@@ -78,13 +98,17 @@ def what(state: ServiceState, event: Event) -> What:
             return What.MISADDRESSED if other else _ENTRIES[event.kind]
         case Reloaded():
             return What.RELOADED
+        case Maintenance():
+            return What.MAINTENANCE
     return What.CLOCK_STEPPED
 
 
 def _raised(state: ServiceState, e: ConditionRaised) -> What:
     if state.holds(e.condition, e.scope):
         return What.REPEATED
-    severity = state.plan.severity_of(e)
+    severity = state.severity_of(e)
+    if state.maintenance:
+        return What.RAISED_OTHER
     if severity is None:
         return What.RAISED_OWN if state.plan.on_call_alone(e) else What.RAISED_OTHER
     if state.incident is None or state.phase is not Phase.OPEN:
@@ -92,10 +116,18 @@ def _raised(state: ServiceState, e: ConditionRaised) -> What:
     seen = state.incident.seen
     if e.condition is Condition.UNAVAILABLE and e.matter in seen and not _unavailable(state):
         return What.RAISED_AGAIN
-    ranks = [state.plan.pack.rank(state.plan.pack.conditions.get(condition, "")) for condition, _ in seen]
-    if state.plan.pack.rank(severity.name) > max(ranks, default=0):
+    if state.plan.pack.rank(severity.name) > _highest(state):
         return What.RAISED_HIGHER
     return What.RAISED_SEEN if e.matter in seen else What.RAISED_FURTHER
+
+
+def _highest(state: ServiceState) -> int:
+    """The rank of the most severe of what this episode has had."""
+    incident, pack = state.incident, state.plan.pack
+    if incident is None:
+        return 0
+    found = (pack.severity_of(condition, scope, confirmed=incident.confirmed) for condition, scope in incident.seen)
+    return max((pack.rank(severity.name) for severity in found if severity), default=0)
 
 
 def _unavailable(state: ServiceState) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rules
-from prober import packs
+from prober import calendars, packs
 from prober.deliver.names import receiver_names
 from prober.measure.clock import NS
 from prober.measure.evidence import Evidence
@@ -25,13 +25,15 @@ _FRESH = 3 * NS
 
 
 def plan_of(settings: Settings, name: str, base: Path) -> Plan:
-    """Raises PackError for a pack that cannot be used."""
+    """Raises PackError for a pack that cannot be used, CalendarError for hours that cannot."""
     service = settings.services[name]
     tickets, hotline, on_call = receiver_names(settings, name)
+    pack = packs.load(service.contract, base).settled(service.terms)
     return Plan(
         service=name,
         title=service.title or name,
-        pack=packs.load(service.contract, base),
+        pack=pack,
+        calendars=calendars.calendars_of(pack),
         mode=Mode(service.mode),
         tickets=tickets,
         hotline=hotline,

@@ -5,12 +5,38 @@ it comes from, or `silent` where the document says nothing. No pack holds code: 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from rules.contracts.reading import Faults, Section
+from rules.contracts.clauses import (
+    Clock,
+    Escalation,
+    HoursClause,
+    Limit,
+    Mapped,
+    Party,
+    Rule,
+    SetBy,
+    Term,
+    Tickets,
+    When,
+)
+from rules.contracts.clauses import Use as Hotline
 from rules.model import Condition
+
+__all__ = [
+    "INTERNAL",
+    "SILENT",
+    "Document",
+    "Hotline",
+    "HotlineDesk",
+    "Pack",
+    "Resolution",
+    "ResolvedBy",
+    "Severity",
+    "Unavailability",
+]
 
 #: Stands for an article where the document says nothing.
 SILENT = "silent"
@@ -18,30 +44,17 @@ SILENT = "silent"
 INTERNAL = "internal"
 
 
-class Hotline(StrEnum):
-    """What a severity says of the vendor's hotline."""
-
-    NONE = "none"
-    MAY = "may"
-    MUST = "must"
-
-
 class ResolvedBy(StrEnum):
     """Who says that an issue is resolved."""
 
     AGREEMENT = "agreement"  # customer and vendor together
     VENDOR = "vendor"
-
-
-class Starts(StrEnum):
-    """What starts a clock of the agreement."""
-
-    INTAKE = "intake"  # the hotline has taken the vital information
+    SILENT = "silent"  # the document does not say: both together, or the vendor by its closing
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The published text that a pack renders. `date` is the day of its last change, as ISO 8601."""
+    """The published text that a pack renders. `date`: the day of its last change, as ISO 8601, or silent."""
 
     title: str
     date: str
@@ -80,33 +93,18 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class CallBack:
-    """The vendor calls back within `minutes` of what `starts` names. For the clocks to come: nothing runs on it."""
-
-    minutes: int
-    starts: Starts
-    article: str
-
-
-@dataclass(frozen=True, slots=True)
 class HotlineDesk:
-    """The vendor's hotline: its name, its hours in words, and the vital information it takes (`intake`)."""
+    """The vendor's hotline: its name, its hours in words, and the vital information it takes (`intake`).
+
+    `when`: the terms under which there is one.
+    """
 
     title: str
     hours: str
     article: str
     intake: tuple[str, ...]
     intake_article: str
-    call_back: CallBack | None
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """What the customer fills in, because the document leaves it open or it was agreed apart."""
-
-    name: str
-    means: str
-    article: str
+    when: When = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +117,19 @@ class Pack:
     document: Document
     unavailability: Unavailability
     severities: tuple[Severity, ...]
-    conditions: Mapping[Condition, str]
+    conditions: Mapping[Condition, Mapped]
     on_call_alone: tuple[Condition, ...]
     resolution: Resolution
     hotline: HotlineDesk | None
     terms: tuple[Term, ...]
+    severity_set_by: SetBy | None = None
+    tickets: Tickets | None = None
+    calendars: tuple[HoursClause, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    escalation: Escalation | None = None
+    never: tuple[Rule, ...] = ()
+    keep: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @classmethod
     def parse(cls, data: object) -> "Pack":
@@ -135,55 +141,56 @@ class Pack:
 
         return parse(data)
 
+    @property
+    def proposes(self) -> bool:
+        """The vendor sets the severity; what we say of it is a proposal."""
+        return self.severity_set_by is not None and self.severity_set_by.by is Party.VENDOR
+
     def severity(self, name: str) -> Severity | None:
         return next((s for s in self.severities if s.name == name), None)
 
-    def severity_of(self, condition: Condition) -> Severity | None:
-        """The severity that the agreement gives a condition; None: it has none for it."""
-        return self.severity(self.conditions.get(condition, ""))
+    def severity_of(self, condition: Condition, scope: str = "", *, confirmed: bool = False) -> Severity | None:
+        """The severity that the agreement gives a condition of a scope; None: it has none for it.
+
+        `scope` is "" for the service, a channel's name, or channel/endpoint. `confirmed`: somebody else sees it too.
+        """
+        mapped = self.conditions.get(condition)
+        if mapped is None:
+            return None
+        kind = "service" if not scope else "endpoint" if "/" in scope else "channel"
+        name = mapped.scopes.get(kind, mapped.severity)
+        if confirmed and mapped.confirmed and name == mapped.severity:
+            name = mapped.confirmed
+        return self.severity(name)
+
+    @property
+    def wanted(self) -> tuple[Severity, ...]:
+        """The severities that some condition can have."""
+        names = {n for m in self.conditions.values() for n in (m.severity, m.confirmed, *m.scopes.values())}
+        return tuple(s for s in self.severities if s.name in names)
 
     def rank(self, name: str) -> int:
         """How severe: the greater the more; 0 for a name that is no severity of this agreement."""
         names = [s.name for s in self.severities]
         return len(names) - names.index(name) if name in names else 0
 
+    def clock(self, name: str) -> Clock | None:
+        return next((c for c in self.clocks if c.name == name), None)
+
     def check_terms(self, given: Mapping[str, object]) -> tuple[str, ...]:
         """What is wrong with the terms that a configuration fills in; one text a fault, none when all is well."""
-        faults = Faults()
-        section = Section(given, "terms", faults)
-        for term in self.terms:
-            section.text(term.name, term.means, required=False)
-        section.done()
-        return tuple(faults.found)
+        from rules.contracts.terms import check
+
+        return check(self, given)
+
+    def settled(self, given: Mapping[str, object]) -> "Pack":
+        """The agreement as it is with these terms: no clause depends on a term any more."""
+        from rules.contracts.terms import settle
+
+        return settle(self, given)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data of which `parse` makes an equal pack."""
-        return {
-            "name": self.name,
-            "title": self.title,
-            "vendor": self.vendor,
-            "document": _plain(self.document),
-            "unavailability": _plain(self.unavailability),
-            "severities": {s.name: _plain(s, leave="name") for s in self.severities},
-            "conditions": {c.value: s for c, s in self.conditions.items()},
-            "on_call_alone": [c.value for c in self.on_call_alone],
-            "resolution": _plain(self.resolution),
-            **({"hotline": _plain(self.hotline)} if self.hotline else {}),
-            "terms": {t.name: _plain(t, leave="name") for t in self.terms},
-        }
+        from rules.contracts.plain import plain
 
-
-def _plain(value: Any, leave: str = "") -> dict[str, Any]:
-    """A frozen value as a mapping, its enums as words, its tuples as lists, and what is None left out."""
-    plain: dict[str, Any] = {}
-    for name in value.__slots__:
-        item = getattr(value, name)
-        if name == leave or item is None:
-            continue
-        if isinstance(item, StrEnum):
-            plain[name] = item.value
-        elif isinstance(item, tuple):
-            plain[name] = list(item)
-        else:
-            plain[name] = _plain(item) if hasattr(item, "__slots__") else item
-    return plain
+        return plain(self)

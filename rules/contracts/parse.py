@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import date
 
+from rules.contracts import parse_clauses as clauses
+from rules.contracts.clauses import Mapped
 from rules.contracts.model import (
-    INTERNAL,
     SILENT,
-    CallBack,
     Document,
     Hotline,
     HotlineDesk,
@@ -14,14 +14,12 @@ from rules.contracts.model import (
     Resolution,
     ResolvedBy,
     Severity,
-    Starts,
-    Term,
     Unavailability,
 )
+from rules.contracts.parse_clauses import ARTICLE as _ARTICLE
+from rules.contracts.parse_whole import check_whole
 from rules.contracts.reading import Faults, Section
 from rules.model import Condition
-
-_ARTICLE = f"name the article of the document, or write {SILENT}"
 
 
 def parse(data: object) -> Pack:
@@ -48,10 +46,20 @@ def _pack(section: Section) -> Pack:
         resolution=section.section("resolution", "say who says that an issue is resolved", _resolution)
         or _NO_RESOLUTION,
         hotline=section.section("hotline", "describe the vendor's hotline", _desk, required=False),
-        terms=tuple(_terms(section)),
+        terms=tuple(clauses.terms(section)),
+        severity_set_by=section.section("severity_set_by", "say who sets the severity", clauses.set_by, required=False),
+        tickets=section.section("tickets", "say how tickets are opened", clauses.tickets, required=False),
+        calendars=tuple(clauses.calendars(section)),
+        clocks=tuple(clauses.clocks(section)),
+        escalation=section.section(
+            "escalation", "describe the point of escalation", clauses.escalation, required=False
+        ),
+        keep=section.sections("keep", "list what must be kept, each with means and article", clauses.rule),
+        never=section.sections("never", "list what must never be done, each with means and article", clauses.rule),
+        limits=section.sections("limits", "list the vendor's documented limits", clauses.limit),
     )
     section.done()
-    _check_whole(pack, section.faults)
+    check_whole(pack, section.faults)
     return pack
 
 
@@ -62,9 +70,9 @@ _NO_RESOLUTION = Resolution(ResolvedBy.AGREEMENT, "", "")
 
 
 def _document(section: Section) -> Document:
-    when = section.text("date", 'write the day of its last change as "2024-11-21"')
+    when = section.text("date", f'write the day of its last change as "2024-11-21", or {SILENT}')
     try:
-        if when:
+        if when and when != SILENT:
             date.fromisoformat(when)
     except ValueError:
         section.faults.add(section.at("date"), f"{when!r} is not a day", 'write it as "2024-11-21"')
@@ -103,15 +111,20 @@ def _severities(section: Section) -> Iterator[Severity]:
         s.done()
 
 
-def _conditions(section: Section) -> Iterator[tuple[Condition, str]]:
+def _conditions(section: Section) -> Iterator[tuple[Condition, Mapped]]:
+    """`unavailable: critical`, or a mapping with severity, article and more."""
     for name, value in section.items("conditions", "map conditions to severities"):
         path = section.at(f"conditions.{name}")
         if name not in set(Condition):
             section.faults.add(path, "is not a condition", "one of " + ", ".join(Condition))
-        elif not isinstance(value, str):
-            section.faults.add(path, "does not name a severity", "write the name of one of the severities")
+        elif isinstance(value, str):
+            yield Condition(name), Mapped(value, "")
+        elif isinstance(value, dict):
+            inner = Section(value, path, section.faults)
+            yield Condition(name), clauses.mapped(inner)
+            inner.done()
         else:
-            yield Condition(name), value
+            section.faults.add(path, "does not name a severity", "write the name of one of the severities")
 
 
 def _on_call_alone(section: Section) -> Iterator[Condition]:
@@ -139,42 +152,5 @@ def _desk(section: Section) -> HotlineDesk:
         article=section.text("article", _ARTICLE),
         intake=section.texts("intake", "list the vital information that it takes"),
         intake_article=section.text("intake_article", _ARTICLE),
-        call_back=section.section(
-            "call_back", "say within how many minutes the vendor calls back", _call_back, required=False
-        ),
+        when=clauses.when(section),
     )
-
-
-def _call_back(section: Section) -> CallBack:
-    return CallBack(
-        minutes=section.number("minutes", "write the number of minutes"),
-        starts=section.choice("starts", Starts, Starts.INTAKE),
-        article=section.text("article", _ARTICLE),
-    )
-
-
-def _terms(section: Section) -> Iterator[Term]:
-    for name, value in section.items("terms", "list what the customer fills in; {} for nothing"):
-        s = Section(value, section.at(f"terms.{name}"), section.faults)
-        yield Term(name, s.text("means", "say what the term is"), s.text("article", _ARTICLE))
-        s.done()
-
-
-def _check_whole(pack: Pack, faults: Faults) -> None:
-    """What no single clause can show: clauses that contradict each other."""
-    names = ", ".join(s.name for s in pack.severities) or "none yet"
-    for condition, name in pack.conditions.items():
-        if pack.severity(name) is None:
-            faults.add(f"conditions.{condition}", f"{name!r} is not a severity of this pack", f"one of {names}")
-        if condition in pack.on_call_alone:
-            faults.add(f"conditions.{condition}", "is in on_call_alone too", "leave it in one of the two")
-    if pack.severity(INTERNAL):
-        faults.add(f"severities.{INTERNAL}", "is the name for what concerns on-call alone", "name it otherwise")
-    for severity in pack.severities:
-        path = f"severities.{severity.name}"
-        if severity.after_ticket and severity.hotline is Hotline.NONE:
-            faults.add(f"{path}.after_ticket", "speaks of a hotline, and hotline is none", "leave it out")
-        if severity.after_ticket and not severity.ticket:
-            faults.add(f"{path}.after_ticket", "waits for a ticket, and ticket is false", "write ticket: true")
-        if severity.hotline is not Hotline.NONE and pack.hotline is None:
-            faults.add(f"{path}.hotline", "there is no section hotline that describes it", "add the section hotline")

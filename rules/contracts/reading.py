@@ -13,7 +13,7 @@ _E = TypeVar("_E", bound=StrEnum)
 _T = TypeVar("_T")
 
 #: Names within a pack: they become parts of keys and labels.
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 class Faults:
@@ -24,6 +24,10 @@ class Faults:
 
     def add(self, path: str, wrong: str, right: str) -> None:
         self.found.append(f"{path or 'document'}: {wrong}; {right}")
+
+    def said(self, path: str, error: ValueError) -> None:
+        """An error whose text says what is wrong and what is right."""
+        self.found.append(f"{path}: {error}")
 
 
 class Section:
@@ -71,7 +75,9 @@ class Section:
         value = self.text(key, right)
         if value and not _NAME.fullmatch(value):
             self.faults.add(
-                self.at(key), f"{value!r} is not a name", "use small letters, digits, '-' and '_', a letter first"
+                self.at(key),
+                f"{value!r} is not a name",
+                "use small letters, digits, '-' and '_', a letter or digit first",
             )
         return value
 
@@ -84,6 +90,17 @@ class Section:
             self.faults.add(self.at(key), f"{_kind(value)} where true or false is wanted", right)
             return False
         return value
+
+    def choices(self, key: str, kind: type[_E], right: str, *, required: bool = True) -> tuple[_E, ...]:
+        """A list of words of a closed set."""
+        known = "one of " + ", ".join(kind)
+        found = []
+        for word in self.texts(key, f"{right}: {known}", required=required):
+            if word in set(kind):
+                found.append(kind(word))
+            else:
+                self.faults.add(self.at(key), f"{word!r} is not known", known)
+        return tuple(found)
 
     def number(self, key: str, right: str) -> int:
         """A whole number of 1 or more."""
@@ -106,9 +123,9 @@ class Section:
             return default
         return kind(value)
 
-    def texts(self, key: str, right: str) -> tuple[str, ...]:
+    def texts(self, key: str, right: str, *, required: bool = True) -> tuple[str, ...]:
         """A list of texts."""
-        value = self.take(key, right)
+        value = self.take(key, right, required=required)
         if value is None:
             return ()
         if not isinstance(value, list | tuple):
@@ -129,9 +146,33 @@ class Section:
         inner.done()
         return made
 
-    def items(self, key: str, right: str) -> Iterable[tuple[str, object]]:
+    def sections(self, key: str, right: str, read: Callable[["Section"], _T]) -> tuple[_T, ...]:
+        """What `read` makes of each mapping of the list under `key`; none when it is not there."""
+        value = self.take(key, right, required=False)
+        if value is None:
+            return ()
+        if not isinstance(value, list | tuple):
+            self.faults.add(self.at(key), f"{_kind(value)} where a list is wanted", right)
+            return ()
+        made = []
+        for place, item in enumerate(value):
+            inner = Section(item, f"{self.at(key)}[{place}]", self.faults)
+            made.append(read(inner))
+            inner.done()
+        return tuple(made)
+
+    def parsed(self, key: str, right: str, read: Callable[[str], _T]) -> _T | None:
+        """What `read` makes of a text that need not be there; it raises ValueError: what is wrong; what is right."""
+        text = self.text(key, right, required=False)
+        try:
+            return read(text) if text else None
+        except ValueError as error:
+            self.faults.said(self.at(key), error)
+            return None
+
+    def items(self, key: str, right: str, *, required: bool = True) -> Iterable[tuple[str, object]]:
         """The (name, value) pairs of the mapping under `key`, in the document's order."""
-        value = self.take(key, right)
+        value = self.take(key, right, required=required)
         if value is None:
             return
         inner = Section(value, self.at(key), self.faults)
@@ -140,8 +181,14 @@ class Section:
                 yield k, v
             else:
                 self.faults.add(
-                    self.at(key), f"{k!r} is not a name", "use small letters, digits, '-' and '_', a letter first"
+                    self.at(key),
+                    f"{k!r} is not a name",
+                    "use small letters, digits, '-' and '_', a letter or digit first",
                 )
+
+    def pairs(self) -> Iterable[tuple[object, object]]:
+        """All that it holds, whatever the keys are."""
+        return self._value.items()
 
     def done(self) -> None:
         """Refuses the keys that nobody took."""

@@ -12,7 +12,7 @@ BUILT_IN = Path(__file__).parents[2] / "rules" / "contracts" / "packs" / "bird-e
 
 
 def test_the_built_in_packs_are_known_by_name(tmp_path: Path) -> None:
-    assert packs.names() == ("bird-email-enterprise",)
+    assert packs.names() == ("360dialog", "aivo", "bird-email-enterprise", "bird-email-premium", "promptlink")
     for name in packs.names():
         assert packs.load(name, tmp_path).name == name
 
@@ -28,7 +28,8 @@ def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(packs.PackError) as caught:
         packs.load("bird-email", tmp_path)
     assert str(caught.value) == (
-        "contract pack 'bird-email' is not known; built in: bird-email-enterprise; "
+        "contract pack 'bird-email' is not known; built in: 360dialog, aivo, "
+        "bird-email-enterprise, bird-email-premium, promptlink; "
         "for a pack of your own write the path of its file, ending in .yaml"
     )
     assert isinstance(caught.value, ProberError)
@@ -41,9 +42,7 @@ def test_a_name_is_not_a_way_out_of_the_folder(name: str, tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
-    with pytest.raises(
-        packs.PackError, match=r"mine\.yaml: there is no such file; built-in packs: bird-email-enterprise"
-    ):
+    with pytest.raises(packs.PackError, match=r"mine\.yaml: there is no such file; built-in packs: 360dialog, aivo, "):
         packs.load("mine.yaml", tmp_path)
 
 

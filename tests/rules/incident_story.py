@@ -14,6 +14,7 @@ from rules.incident import (
     Entry,
     EntryKind,
     Event,
+    Maintenance,
     Mode,
     Plan,
     Record,
@@ -31,7 +32,9 @@ from rules.model import Condition
 NS = 10**9
 T0 = 1_795_341_600  # 2026-11-22T10:00:00Z
 
-BIRD = packs.load("bird-email-enterprise", Path())
+#: The agreement as it stands, and one of it that has a severity for persistent Unavailability alone.
+AGREEMENT = packs.load("bird-email-enterprise", Path()).settled({})
+BIRD = Pack.parse(AGREEMENT.to_mapping() | {"conditions": {"unavailable": "critical"}})
 
 
 def pack_with(**changes: Any) -> Pack:
@@ -87,8 +90,14 @@ class Story:
     def tick(self, at: int) -> list[str]:
         return names(self.tell(Tick(T0 + at)).acts)
 
-    def entry(self, at: int, kind: EntryKind, *, ticket: str = "", incident: str = "") -> Step:
-        return self.tell(Entry(kind, "ann", "as said on the phone", (T0 + at) * NS, ticket, incident))
+    def entry(
+        self, at: int, kind: EntryKind, *, ticket: str = "", incident: str = "", value: str = "", when: int = 0
+    ) -> Step:
+        when = T0 + when if when else 0
+        return self.tell(Entry(kind, "ann", "as said on the phone", (T0 + at) * NS, ticket, incident, value, when))
+
+    def maintenance(self, at: int, *, begins: bool, title: str = "new disks") -> list[str]:
+        return names(self.tell(Maintenance(T0 + at, title, begins)).acts)
 
     def reloaded(self, at: int, **changes: Any) -> list[str]:
         return names(self.tell(Reloaded(replace(self.state.plan, **changes), (T0 + at) * NS)).acts)

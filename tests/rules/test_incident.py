@@ -82,6 +82,9 @@ class TestPersistentUnavailability:
                 "number": "",
             },
             "acknowledged_by": "",
+            "waiting": "",
+            "asking": None,
+            "clocks": [],
         }
 
     def test_the_facts_carry_what_the_text_needs(self) -> None:

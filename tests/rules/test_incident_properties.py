@@ -159,6 +159,8 @@ class Incidents(RuleBasedStateMachine):
                 self.opened.append(record.incident)
             elif record.kind is RecordKind.CLOSED:
                 self.closed.append(record.incident)
+            elif record.kind is RecordKind.REOPENED:
+                self.closed.remove(record.incident)
             elif record.kind is RecordKind.ADOPTED:
                 self.adopted.add(record.incident)
         for act in made.acts:
@@ -171,8 +173,7 @@ class Incidents(RuleBasedStateMachine):
 
     def check_order(self, act: Act) -> None:
         # An entry can close one incident, which resolves its pages, and open the next.
-        newest = self.opened[-1]
-        assert act.incident == newest or (act.kind is ActKind.PAGE_RESOLVE and act.incident in self.closed)
+        assert act.incident not in self.closed or act.kind is ActKind.PAGE_RESOLVE
         if act.after:
             assert act.after in self.seen
         if act.kind is ActKind.PAGE_RESOLVE:

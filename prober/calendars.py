@@ -1,0 +1,90 @@
+"""Makes the agreement's hours values for the rules: time zones from the system's data, holidays from the library `holidays`.
+
+What is loaded here holds for some years around today; it is loaded anew at each start and reload.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from prober.errors import ProberError
+from rules.contracts.calendar import DAY, Calendar, Zone
+from rules.contracts.clauses import HoursClause, Term, TermKind
+from rules.contracts.model import Pack
+from rules.contracts.spans import week_of
+from rules.contracts.terms import values
+
+#: Years before and after the present one for which changes of time and holidays are known.
+_BEFORE, _AFTER = 2, 6
+_YEAR = 366 * DAY
+
+
+class CalendarError(ProberError):
+    """Hours that cannot be used: an unknown time zone, or unknown holidays. The text says what would be right."""
+
+
+def calendars_of(pack: Pack, now: int | None = None) -> dict[str, Calendar]:
+    """The calendars of a settled pack by name. `now` is UTC seconds; default: the present. Raises CalendarError."""
+    at = int(time.time()) if now is None else now
+    plain = {clause.name: clause for clause in pack.calendars}
+    return {name: _calendar(clause, plain, at) for name, clause in plain.items()}
+
+
+def _calendar(clause: HoursClause, others: Mapping[str, HoursClause], now: int) -> Calendar:
+    hours = others[clause.outside] if clause.outside else clause
+    year = datetime.fromtimestamp(now, UTC).year
+    try:
+        return Calendar(
+            zone=zone(hours.zone, now),
+            week=week_of(hours.days, hours.hours),
+            holidays=holidays_of(hours.holidays, range(year - _BEFORE, year + _AFTER + 1)),
+            outside=bool(clause.outside),
+        )
+    except ValueError as error:
+        raise CalendarError(f"calendar {clause.name}: {error}") from error
+
+
+def zone(name: str, now: int) -> Zone:
+    """A time zone of the IANA data by its name. Raises CalendarError."""
+    try:
+        return Zone.of(ZoneInfo(name), name, now - _BEFORE * _YEAR, now + _AFTER * _YEAR)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
+        raise CalendarError(f"{name!r} is not a time zone; write one such as Europe/Amsterdam") from None
+
+
+def holidays_of(text: str, years: range) -> frozenset[date]:
+    """The holidays of a country, or of a country's region (`NL`, `BR-SP`); `none`: none. Raises CalendarError."""
+    if text.strip().lower() == "none":
+        return frozenset()
+    import holidays  # heavy to load, and most agreements need none
+
+    country, _, region = text.strip().upper().partition("-")
+    try:
+        return frozenset(holidays.country_holidays(country, subdiv=region or None, years=years))
+    except (NotImplementedError, AttributeError):  # an unknown country or region
+        raise CalendarError(
+            f"{text!r} names no holidays; write a country such as NL, a country and its region such as BR-SP, or none"
+        ) from None
+
+
+def check_terms(pack: Pack, given: Mapping[str, object]) -> tuple[str, ...]:
+    """What is wrong with a configuration's terms: all that `Pack.check_terms` finds, and unknown zones and holidays."""
+    found = list(pack.check_terms(given))
+    filled = values(pack, given)
+    for term in pack.terms:
+        text = filled.get(term.name)
+        if text is not None and (wrong := _looked_up(term, text)):
+            found.append(f"terms.{term.name}: {wrong}")
+    return tuple(found)
+
+
+def _looked_up(term: Term, text: str) -> str:
+    try:
+        if term.kind is TermKind.ZONE:
+            zone(text, int(time.time()))
+        elif term.kind is TermKind.HOLIDAYS:
+            holidays_of(text, range(2026, 2027))
+    except CalendarError as error:
+        return str(error)
+    return ""

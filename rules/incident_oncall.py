@@ -1,0 +1,134 @@
+"""Paging on-call: at once, its next levels, again until somebody acknowledges, and resolved when it is over."""
+
+from dataclasses import replace
+from typing import Any
+
+from rules.acts import REPEAT, ActKind
+from rules.incident_draft import SECOND, Draft
+from rules.incident_events import ConditionCleared, ConditionRaised, RecordKind
+from rules.incident_facts import recovery, what_follows
+from rules.incident_names import topic_of
+from rules.incident_state import Paging, Status
+
+
+def page(d: Draft, e: ConditionRaised) -> None:
+    """On-call is paged at once, one act a receiver, so that none waits for another."""
+    _page(d, e, "open")
+
+
+def page_risen(d: Draft, e: ConditionRaised) -> None:
+    _page(d, e, f"severity-{d.incident.severity}")
+
+
+def _page(d: Draft, e: ConditionRaised, step: str) -> None:
+    severity = d.state.severity_of(e)
+    if severity and severity.page:
+        ask = d.incident.ask
+        page_each(d, step, e, **what_follows(d.plan, severity, d.incident.ticket, ask.until // SECOND if ask else 0))
+        _await_answer(d, step)
+
+
+def page_own(d: Draft, e: ConditionRaised) -> None:
+    """A page of its own for what concerns on-call alone: told from others of the incident by its number."""
+    d.change(alarms=d.incident.alarms + 1, own=(*d.incident.own, e.matter))
+    step = f"{e.condition}-{d.incident.alarms}"
+    page_each(d, step, e, topic_of(e))
+    _await_answer(d, step)
+
+
+def page_each(d: Draft, step: str, cause: ConditionRaised | None, topic: str = "", **more: Any) -> None:
+    """Pages the first level."""
+    page_these(d, d.plan.on_call, step, cause, topic, **more)
+
+
+def page_these(
+    d: Draft, receivers: tuple[str, ...], step: str, cause: ConditionRaised | None, topic: str = "", **more: Any
+) -> None:
+    """Pages each of `receivers`; within a maintenance window nobody is paged."""
+    if d.state.maintenance:
+        d.record(RecordKind.NOT_PAGED, step=step, why=f"maintenance: {', '.join(d.state.maintenance)}")
+        return
+    for receiver in receivers:
+        d.make(ActKind.PAGE, step, (receiver,), d.facts(cause, **more), topic=topic)
+
+
+# --- until somebody acknowledges
+
+
+def _await_answer(d: Draft, step: str) -> None:
+    """From now on the next levels are paged, and this page is repeated, until somebody acknowledges."""
+    plan = d.plan
+    if d.incident.paging is None and (plan.further or plan.page_again) and not d.state.maintenance:
+        again = d.now + plan.page_again * SECOND if plan.page_again else 0
+        d.change(paging=Paging(step, d.now, again=again))
+
+
+def page_on(d: Draft, _: object = None) -> None:
+    """Time has passed: the next level, or the page again."""
+    paging = d.incident.paging
+    if paging is None or d.state.maintenance:
+        return
+    levels = d.plan.further[paging.level :]
+    if levels and d.now >= paging.since + levels[0].after * SECOND:
+        d.change(paging=replace(paging, level=paging.level + 1))
+        page_these(d, levels[0].receivers, paging.step, None, _topic(d, paging), text=_unanswered(paging))
+    elif paging.again and d.now >= paging.again:
+        _repeat(d, paging)
+
+
+def _repeat(d: Draft, paging: Paging) -> None:
+    n = paging.repeats + 1
+    d.change(paging=replace(paging, repeats=n, again=d.now + d.plan.page_again * SECOND))
+    _forget_repeats(d)
+    reached = (*d.plan.on_call, *(r for level in d.plan.further[: paging.level] for r in level.receivers))
+    step = f"{paging.step}{REPEAT}{n}"
+    page_these(d, reached, step, None, _topic(d, paging), text=_unanswered(paging))
+    # They share the alert of the page that they repeat, and are resolved with it.
+    d.change(made=tuple(replace(m, resolved=True) if m.step == step else m for m in d.incident.made))
+
+
+def _forget_repeats(d: Draft) -> None:
+    """Of a page that is repeated for days, the records keep every repeat; the state does not."""
+    kept = (m for m in d.incident.made if REPEAT not in m.step or m.status is Status.PENDING)
+    d.change(made=tuple(kept))
+
+
+def _topic(d: Draft, paging: Paging) -> str:
+    return next((m.topic for m in d.incident.made if m.kind is ActKind.PAGE and m.step == paging.step), "")
+
+
+def _unanswered(paging: Paging) -> str:
+    return f"Nobody has acknowledged the page ({paging.step}) so far. Acknowledge it, and it is not repeated."
+
+
+def stop_paging(d: Draft, _: object = None) -> None:
+    d.change(paging=None)
+
+
+# --- resolved
+
+
+def resolve_pages(d: Draft, e: ConditionCleared) -> None:
+    """The pages about the agreement's matter, of every episode that is not resolved yet."""
+    resolve_topic(d, "", **recovery(d.incident.cause, e))
+    if not d.incident.own:
+        stop_paging(d)
+
+
+def resolve_own_page(d: Draft, e: ConditionCleared) -> None:
+    """Before the condition is let go, so that the text knows it."""
+    held = d.state.holds(e.condition, e.scope)
+    resolve_topic(d, topic_of(e), **(recovery(held, e) if held else {}))
+    d.change(own=tuple(m for m in d.incident.own if m != e.matter))
+    if not d.incident.own and not d.state.agreed():
+        stop_paging(d)
+
+
+def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
+    """Resolves the pages about `topic`; None: all of them."""
+    for m in d.incident.made:
+        if m.kind is ActKind.PAGE and not m.resolved and topic in (None, m.topic):
+            d.mark(m.id, resolved=True)
+            own = next((h for h in d.state.held if topic_of(h) == m.topic), None)
+            facts = d.facts(own, **more)
+            d.make(ActKind.PAGE_RESOLVE, m.step, m.receivers, facts, after=m.id, topic=m.topic, episode=m.episode)
