@@ -104,6 +104,7 @@ class Program:
         self._reloading = asyncio.Lock()
         self._waiting: asyncio.TimerHandle | None = None
         self._ticked = 0  # UTC second of the newest station tick
+        self._left: dict[str, Memory] = {}  # services that were no longer configured when we started
         self._redactor = Redactor.of(loaded.settings)
 
     # the start
@@ -159,7 +160,7 @@ class Program:
             name = layout.service
             keeping.begin(layout, memories.get(name, Memory(name)), _open(heads, name), self._store, now)
         for name in memories.keys() - self._station.keepers.keys():
-            keeping.leave(memories[name], _open(heads, name), self._writer)
+            self._left[name] = keeping.leave(memories[name], _open(heads, name), self._writer)
         take_up(self._station, pending, {head.id: head.service for head in heads})
         return {name: memory.closed for name, memory in memories.items() if memory.closed is not None}
 
@@ -273,8 +274,8 @@ class Program:
             if name in station.keepers:
                 station.change(name, changes[name])
                 continue
-            left = station.gone.pop(name, None)
-            memory, heads = (left.memory(), left.heads) if left is not None else (Memory(name), ())
+            left, known = station.gone.pop(name, None), self._left.pop(name, Memory(name))
+            memory, heads = (left.memory(), left.heads) if left is not None else (known, ())
             keeping.begin(layout, memory, heads, None, self._clock.realtime())
             if memory.closed is not None:
                 closed[name] = memory.closed

@@ -1,5 +1,6 @@
 """From what the store remembers to keepers and errands that go on where they stopped (DESIGN.md, "State")."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from prober.measure.services import enricher, further_of, plan_of, rule_of
 from prober.measure.station import Change, Station
 from prober.redact import Redactor
 from prober.store import IncidentHead, Memory, PendingAct, SeriesRun, Store, Transaction, Writer
+from rules.incident import Plan as IncidentPlan
 from rules.incident import ServiceState
 from rules.persistence import Rule
 
@@ -52,21 +54,25 @@ class Keeping:
         self.station.keepers[name] = keeper
         self.station.carry_out(keeper, keeper.resume(change.plan, at))
 
-    def leave(self, memory: Memory, heads: Iterable[IncidentHead], writer: Writer) -> None:
-        """A service that the store knows and the configuration does not: its runs end, its incident stays as it is."""
+    def leave(self, memory: Memory, heads: Iterable[IncidentHead], writer: Writer) -> Memory:
+        """A service that the store knows and the configuration does not: its runs end, its incident stays as it is.
+
+        Answers what is to be known of it, should it come back.
+        """
+        closed, left = memory.closed, replace(memory, runs={})
+        if closed is not None:
+            ended = [SeriesRun(key, replace(run, end=closed + 1)) for key, run in memory.runs.items()]
+            writer.submit(Transaction(runs=tuple(ended)))
         saved = memory.states.get("incident")
-        if memory.closed is None or saved is None:
-            return
-        ended = [SeriesRun(key, replace(run, end=memory.closed + 1)) for key, run in memory.runs.items()]
-        writer.submit(Transaction(runs=tuple(ended)))
-        try:
-            plan = ServiceState.from_json(saved).plan
-            enrich = enricher(self.loaded.settings, memory.service, self.station.evidence, self.measure, self.redactor)
-            layout = Layout(memory.service, (), ())
-            keeper = Keeper(layout, plan, Rule(), enrich, replace(memory, runs={}), lambda _key, _since: [], heads)
-        except ValueError:
-            return  # nobody asks for it: it stays in the store as it is
-        self.station.leave(keeper)
+        if saved is not None:
+            # A state that nobody can read stays in the store as it is: nobody asks for it.
+            with contextlib.suppress(ValueError):
+                self.station.leave(self._left(left, ServiceState.from_json(saved).plan, heads))
+        return left
+
+    def _left(self, memory: Memory, plan: IncidentPlan, heads: Iterable[IncidentHead]) -> Keeper:
+        enrich = enricher(self.loaded.settings, memory.service, self.station.evidence, self.measure, self.redactor)
+        return Keeper(Layout(memory.service, (), ()), plan, Rule(), enrich, memory, lambda _key, _since: [], heads)
 
 
 def take_up(station: Station, pending: Iterable[PendingAct], services: dict[str, str]) -> None:

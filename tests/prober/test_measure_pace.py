@@ -10,7 +10,7 @@ from prober.board import Column
 from prober.measure.clock import NS
 from prober.measure.lane import FIRST_PLACE, LAST_PLACE
 from rules import suspicion
-from rules.model import Fault, Trouble, Verdict
+from rules.model import Fault, Finding, Stage, Trouble, Verdict
 from rules.suspicion import Settlement
 
 AVAILABLE = (Verdict.AVAILABLE, "ok")
@@ -251,10 +251,10 @@ def test_calls_that_pass_over_a_second_while_many_begin_belong_to_their_second()
     world = World()
 
     def slow(_call: FakeCall) -> Reply:
-        world.clock.pass_(30 * MS)
+        world.clock.pass_(4 * MS)
         return OK
 
-    world.adopt(*[world.lane(f"e{n}", slow) for n in range(40)])
+    world.adopt(*[world.lane(f"e{n}", slow) for n in range(300)])
     world.run(10)
     calls = [c for probe in world.probes.values() for c in probe.begun]
     for n in range(1, 8):
@@ -289,6 +289,56 @@ def test_an_engine_that_breaks_at_the_deadline_does_not_keep_its_second_open(mon
     monkeypatch.setattr(FakeCall, "expire", breaks)
     world.run(12)
     assert world.at(T0).endpoints["account"].reason == "engine_error"
+
+
+def test_an_engine_that_breaks_after_it_has_told_its_end_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+
+    def breaks(call: FakeCall) -> Reply:
+        call.end(OK)
+        raise RuntimeError("a defect of the engine")
+
+    world.adopt(world.lane(script=breaks))
+    world.run(2)
+    assert world.verdicts(0, 0) == [AVAILABLE]
+    assert world.at(T0).service.calls == 1
+    assert "an engine is broken" in caplog.text
+
+
+def test_what_an_endpoint_has_shown_is_remembered_for_later_calls() -> None:
+    """Rows of classification.md ask whether TLS has worked, the input has passed, a redirect was seen."""
+    world = World()
+    replies = [broken(Trouble.TLS_ALERT, Stage.TLS), status(302), status(401, verified=True), OK]
+    plan = world.adopt(world.lane(script=lambda call: replies[call.second - T0]))
+    history = []
+    for _ in replies:
+        world.run(1)
+        history.append(plan.layouts[0].lanes[0].history)
+    assert [h.redirected for h in history] == [False, True, True, True]
+    assert [h.tls_worked for h in history] == [False, False, True, True]
+    assert [h.passed for h in history] == [False, False, False, True]
+
+
+def test_a_call_that_met_no_expectation_and_is_nobodys_fault_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prober.measure.judge.classify", lambda *_: Finding(Fault.NONE, "ok"))
+    world = World()
+    world.adopt(world.lane(script=lambda _: status(250)))
+    world.run(2)
+    assert world.verdicts(0, 0) == [AVAILABLE]
+    assert world.told.failures == []
+
+
+def test_the_board_shows_phases_and_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeCall, "cert_expiry", T0 + 99)
+    world = World()
+    lane = world.lane()
+    lane.tls = True
+    plan = world.adopt(lane)
+    world.run(1.5)
+    row = plan.board.row(0)
+    assert row[Column.CERT_EXPIRY] == T0 + 99
+    assert row[Column.PHASE : Column.PHASE + 5] == [0, 0, 0, -1, -1]
+    assert (row[Column.SUCCESS], row[Column.DURATION]) == (1, 0.005)
 
 
 def test_after_stop_no_call_begins_and_open_ones_may_end() -> None:

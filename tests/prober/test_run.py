@@ -266,3 +266,4 @@ def test_a_service_that_is_no_longer_configured_at_the_start_keeps_what_it_had(t
         assert after[: len(kept)] == kept, "a closed second never changes (invariant 1)"
         seconds = [second for second, _, _ in after]
         assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
+        assert after[len(kept)][1:] == (Verdict.UNMEASURED, "not_running")
