@@ -15,7 +15,7 @@ import httpx
 from bench.meters import Cost, cpu_ns, end, system_share
 from bench.servers import free_port
 
-ROOT = Path.cwd() if Path("prober").is_dir() else Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 #: No call is under way there: places end at 0.90 of the second, and these calls take milliseconds.
 QUIET = 0.96
 _TIMEOUT = 60.0  # seconds in which the program must be up
