@@ -44,6 +44,7 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
     for index, relay in enumerate(settings.relays):
         yield from _relay(("relays", index), relay)
     yield from _receivers(("on_call",), settings.on_call)
+    yield from _levels(settings)
     yield from check_surroundings(settings)
     yield from _retention(settings)
     for name, service in settings.services.items():
@@ -98,7 +99,19 @@ def _receivers(loc: Loc, receivers: tuple[Receiver, ...]) -> Iterator[Found]:
             yield from _authorities((*here, "ca"), authorities)
 
 
+def _levels(settings: Settings) -> Iterator[Found]:
+    """On-call's levels: some are paged at once, the others later, and nobody every second."""
+    if settings.on_call and all(receiver.after is not None for receiver in settings.on_call):
+        yield ("on_call",), "nobody is paged at once; write at least one receiver without `after`"
+    for index, receiver in enumerate(settings.on_call):
+        if receiver.after is not None and not 1000 <= receiver.after <= _DAY:
+            yield ("on_call", index, "after"), "is out of range; write a time from 1s to 1d"
+    if settings.page_again is not None and not 30_000 <= settings.page_again <= _DAY:
+        yield ("page_again",), "is out of range; write a time from 30s to 1d"
+
+
 def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
+    from prober.calendars import check_terms
     from prober.packs import load
 
     try:
@@ -106,11 +119,11 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
     except (ProberError, ValueError) as error:  # ValueError: a path with a NUL in it
         yield (*loc, "contract"), str(error)
     else:
-        for text in pack.check_terms(service.terms):
+        for text in check_terms(pack, service.terms):
             place, _, message = text.partition(": ")
             yield (*loc, *place.split(".", 1)), message
-    if service.mode == "ask":
-        yield (*loc, "mode"), "ask is not there yet, it comes with part 2; write act or observe"
+    if not 10_000 <= service.ask_for <= _DAY:
+        yield (*loc, "ask_for"), "is out of range; write a time from 10s to 1d"
     yield from _pace(loc, service.every, service.timeout)
     endpoints = [*service.channels.api, *service.channels.smtp]
     if not endpoints:
@@ -125,6 +138,7 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
         yield from _smtp((*loc, "channels", "smtp", index), smtp)
     yield from _receivers((*loc, "tickets"), service.tickets)
     yield from _receivers((*loc, "hotline"), service.hotline)
+    yield from _receivers((*loc, "escalation"), service.escalation)
 
 
 def _pace(loc: Loc, every: int | None, timeout: int | None) -> Iterator[Found]:

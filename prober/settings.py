@@ -241,6 +241,14 @@ class Slow(Section):
     )
 
 
+class OnCallReceiver(Receiver):
+    """Somebody who is paged; a level of on-call is all those with the same `after`."""
+
+    after: Duration | None = Field(
+        None, description="paged when nobody has acknowledged for so long; default: paged at once"
+    )
+
+
 class Service(Section):
     """What a vendor runs under one agreement."""
 
@@ -263,6 +271,10 @@ class Service(Section):
     channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
     tickets: tuple[Receiver, ...] = ()
     hotline: tuple[Receiver, ...] = ()
+    escalation: tuple[Receiver, ...] = Field(
+        (), description="who reaches the agreement's point of escalation, such as the Technical Account Manager"
+    )
+    ask_for: Duration = Field(300_000, description="mode: ask alone; without an answer for so long it goes ahead")
 
 
 class Web(Section):
@@ -298,7 +310,10 @@ class Settings(Section):
     maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of all services")
     heartbeat: Heartbeat | None = None
     services: dict[Name, Service] = Field({})
-    on_call: tuple[Receiver, ...] = ()
+    on_call: tuple[OnCallReceiver, ...] = ()
+    page_again: Duration | None = Field(
+        None, description="pages are repeated so often until somebody acknowledges; default: they are not"
+    )
 
 
 def vendor_of(endpoint: ApiEndpoint | SmtpEndpoint) -> str:

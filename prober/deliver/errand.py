@@ -13,6 +13,7 @@ _FAMILY = {
     ActKind.TICKET: "ticket",
     ActKind.NOTE: "ticket",
     ActKind.HOTLINE: "hotline",
+    ActKind.ESCALATION: "escalation",
 }
 
 

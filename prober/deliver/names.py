@@ -17,11 +17,25 @@ def receiver_names(settings: Settings, service: str) -> tuple[Names, Names, Name
     )
 
 
+def escalation_names(settings: Settings, service: str) -> Names:
+    """Names of those who reach the agreement's point of escalation."""
+    return tuple(name for name, _ in _named(f"{service}.escalation", settings.services[service].escalation))
+
+
+def on_call_levels(settings: Settings) -> tuple[tuple[int, Names], ...]:
+    """On-call's names by level, the first one paged at once: (seconds without an acknowledgement, names)."""
+    levels: dict[int, list[str]] = {}
+    for place, (name, _) in enumerate(_named("on_call", settings.on_call)):
+        levels.setdefault((settings.on_call[place].after or 0) // 1000, []).append(name)
+    return tuple((after, tuple(levels[after])) for after in sorted(levels))
+
+
 def all_receivers(settings: Settings) -> Iterator[tuple[str, Receiver]]:
     """Every receiver of the configuration under its name."""
     for service, own in settings.services.items():
         yield from _named(f"{service}.tickets", own.tickets)
         yield from _named(f"{service}.hotline", own.hotline)
+        yield from _named(f"{service}.escalation", own.escalation)
     yield from _named("on_call", settings.on_call)
 
 

@@ -67,7 +67,8 @@ class View:
         self.created = instant(act.created)
         self.service = line(facts.get("service"))
         self.title = line(facts.get("title")) or self.service or "the service"
-        self.severity = line(facts.get("severity_title")) or line(facts.get("severity"))
+        proposed = " (proposed)" if facts.get("proposed") is True else ""  # the vendor sets it
+        self.severity = (line(facts.get("severity_title")) or line(facts.get("severity"))) + proposed
         self.article = line(facts.get("article"))
         self.condition = line(facts.get("condition"))
         self.condition_words = _CONDITIONS.get(self.condition, self.condition)
@@ -96,7 +97,8 @@ class View:
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
         self.company = line(customer.get("company"))
-        self.contact = line(contact.get("name"))
+        self.contact = line(facts.get("acknowledged_by")) or line(contact.get("name"))
+        self.escalates_to = line(facts.get("to"))
         self.phone = line(contact.get("phone"))
         self.email = line(contact.get("email"))
         terms = _mapping(facts.get("terms"))

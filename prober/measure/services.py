@@ -7,7 +7,7 @@ from typing import Any
 
 import rules
 from prober import calendars, packs
-from prober.deliver.names import receiver_names
+from prober.deliver.names import escalation_names, on_call_levels, receiver_names
 from prober.measure.clock import NS
 from prober.measure.evidence import Evidence
 from prober.measure.measure import Measure
@@ -15,7 +15,7 @@ from prober.redact import Redactor
 from prober.settings import ApiEndpoint, Service, Settings, SmtpEndpoint, format_duration
 from rules.acts import Act
 from rules.conditions import Further
-from rules.incident import Mode, Plan
+from rules.incident import Level, Mode, Plan
 from rules.intermittent import Rate
 from rules.persistence import Rule
 from rules.slow import Slowness
@@ -27,7 +27,8 @@ _FRESH = 3 * NS
 def plan_of(settings: Settings, name: str, base: Path) -> Plan:
     """Raises PackError for a pack that cannot be used, CalendarError for hours that cannot."""
     service = settings.services[name]
-    tickets, hotline, on_call = receiver_names(settings, name)
+    tickets, hotline, _ = receiver_names(settings, name)
+    (_, on_call), *further = on_call_levels(settings) or ((0, ()),)
     pack = packs.load(service.contract, base).settled(service.terms)
     return Plan(
         service=name,
@@ -38,6 +39,10 @@ def plan_of(settings: Settings, name: str, base: Path) -> Plan:
         tickets=tickets,
         hotline=hotline,
         on_call=on_call,
+        further=tuple(Level(after, receivers) for after, receivers in further),
+        page_again=(settings.page_again or 0) // 1000,
+        escalation=escalation_names(settings, name),
+        ask_for=service.ask_for // 1000,
     )
 
 
