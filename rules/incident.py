@@ -98,7 +98,8 @@ _OPENED: dict[What, tuple[Effect, ...]] = {
     W.FAILED: (answer.record_result, answer.take_failed),
     W.TRIED: (answer.record_result, answer.take_tried),
     W.ACK: (answer.acknowledge,),
-    W.NOTE: (answer.take_note,),
+    W.NOTE: (life.take_note,),
+    W.TELL: (life.tell,),
     W.MISADDRESSED: (answer.refuse_other,),
     W.TICK: (consent.go_ahead_if_due, hotline.call_hotline_if_due, due.look_at_clocks, oncall.page_on),
 }
@@ -210,7 +211,7 @@ TABLE: dict[tuple[Phase, What], Row] = {
         (_NONE, w): _row(_NONE, answer.refuse_none_open)
         for w in (
             *(W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
-            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE),
+            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL),
         )
     },
     (_NONE, W.TICK): _row(_NONE),

@@ -113,10 +113,6 @@ def acknowledge(d: Draft, e: Entry) -> None:
     d.record(RecordKind.ACK, **e.told())
 
 
-def take_note(d: Draft, e: Entry) -> None:
-    d.record(RecordKind.NOTE, **e.told())
-
-
 def adopt(d: Draft, e: Entry) -> None:
     """A person's ticket becomes the incident's; one of ours that is not accepted yet is withdrawn."""
     if not e.ticket.strip():

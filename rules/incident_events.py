@@ -89,6 +89,7 @@ class EntryKind(StrEnum):
     DECLINE = "decline"
     SEVERITY = "severity"  # the vendor has set it: `value` names it
     CONFIRM = "confirm"  # somebody else sees it too: the vendor's status page, other customers
+    TELL = "tell"  # on-call is to know it: `value` names the matter, `text` says it
     INTAKE = "intake"  # the hotline has taken the vital information
     FIRST_RESPONSE = "first_response"
     CALL_BACK = "call_back"
@@ -103,7 +104,7 @@ class Entry:
     """A step of a person's, or of the vendor's as a person or a reply tells it. `at`: UTC ns of the entry.
 
     `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT (with others it is taken down where
-    none is known); `value` a severity's name, for SEVERITY; `when` the UTC second at which it happened, where that was not
+    none is known); `value` a severity's name, for SEVERITY, or the matter, for TELL; `when` the UTC second at which it happened, where that was not
     now (0); `via` by which way it came: cli, api, link, reply.
     """
 
@@ -208,6 +209,8 @@ class RecordKind(StrEnum):
     NOT_ESCALATED = "not_escalated"
     MAINTENANCE = "maintenance"
     NOT_PAGED = "not_paged"
+    TOLD = "told"
+    VENDOR_STATUS = "vendor_status"  # what the vendor's status page says
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from rules.incident_consent import ask
 from rules.incident_draft import Draft
 from rules.incident_events import Entry, EntryKind, Maintenance, RecordKind
 from rules.incident_hotline import await_hotline
-from rules.incident_oncall import page_risen
+from rules.incident_oncall import page_each, page_risen
 from rules.incident_state import Phase
 from rules.incident_ticket import note_risen, open_ticket
 
@@ -27,14 +27,30 @@ _MARKS = {
 _WAITS = {EntryKind.WAITING_FOR_US: "us", EntryKind.WAITING_FOR_THEM: "them"}
 
 
-def take_step(d: Draft, e: Entry) -> None:
-    """A step of the vendor's or of ours in the ticket. Its number is taken down where none is known yet."""
-    d.record(RecordKind.LIFE, step=e.kind.value, **e.told())
-    if e.kind in _WAITS:
-        d.change(waiting=_WAITS[e.kind])
+def take_note(d: Draft, e: Entry) -> None:
+    d.record(RecordKind.NOTE, **e.told())
+    _take_number(d, e)
+
+
+def tell(d: Draft, e: Entry) -> None:
+    """On-call is paged with it, once an episode for each matter: a flood of mails is no flood of pages."""
+    d.record(RecordKind.TOLD, **e.told())
+    page_each(d, e.value or "tell", None, text=e.text)
+
+
+def _take_number(d: Draft, e: Entry) -> None:
+    """The vendor's number of the ticket, where none is known yet."""
     ticket = d.incident.ticket
     if ticket and e.ticket.strip() and not ticket.number:
         d.change(ticket=replace(ticket, number=e.ticket.strip()))
+
+
+def take_step(d: Draft, e: Entry) -> None:
+    """A step of the vendor's or of ours in the ticket."""
+    d.record(RecordKind.LIFE, step=e.kind.value, **e.told())
+    if e.kind in _WAITS:
+        d.change(waiting=_WAITS[e.kind])
+    _take_number(d, e)
     mark(d, _MARKS[e.kind], e.second)
 
 

@@ -52,6 +52,7 @@ class What(Enum):
     DECLINE = auto()
     SEVERITY_SET = auto()  # by the vendor
     CONFIRM = auto()
+    TELL = auto()
     LIFE = auto()  # a step in the life of the ticket
     MAINTENANCE = auto()
     MISADDRESSED = auto()  # an entry for an incident that is not the open one
@@ -70,6 +71,7 @@ _ENTRIES = {
     EntryKind.DECLINE: What.DECLINE,
     EntryKind.SEVERITY: What.SEVERITY_SET,
     EntryKind.CONFIRM: What.CONFIRM,
+    EntryKind.TELL: What.TELL,
     EntryKind.INTAKE: What.LIFE,
     EntryKind.FIRST_RESPONSE: What.LIFE,
     EntryKind.CALL_BACK: What.LIFE,
