@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from prober.deliver import TIMEOUT, Arrival, Delivered, Reached, texts
-from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered, packed
+from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered, items, packed
 from prober.deliver.harmless import told
 from prober.deliver.view import View
 from prober.receivers import AlertmanagerReceiver
@@ -77,12 +77,17 @@ class Alertmanager:
             return Arrival(Reached.WAITING, undelivered.delivered.detail, again=again)
         if not found:
             return Arrival(Reached.WAITING, f"{self._exchange.host} does not show it yet", again=again)
-        state = found[0].get("status")
-        state = state.get("state") if isinstance(state, dict) else ""
+        return self._state(found[0], again)
+
+    def _state(self, alert: dict[str, Any], again: float) -> Arrival:
+        """What Alertmanager does with an alert that it has."""
+        status = alert.get("status")
+        state = status.get("state") if isinstance(status, dict) else None
         if state == "suppressed":
             return Arrival(Reached.WAITING, f"{self._exchange.host} keeps it back: silenced or inhibited", again=again)
-        receivers = found[0].get("receivers")
-        names = [str(r.get("name")) for r in receivers if isinstance(r, dict)] if isinstance(receivers, list) else []
+        if state != "active":
+            return Arrival(Reached.WAITING, f"{self._exchange.host} has not routed it yet", again=again)
+        names = [str(receiver.get("name")) for receiver in items(alert, "receivers")]
         who = told(self._redactor, ", ".join(names), 200)
         return Arrival(Reached.DELIVERED, f"{self._exchange.host} routes it to {who or 'nobody'}", again=again)
 
@@ -92,7 +97,7 @@ class Alertmanager:
         labels = {
             "alertname": "VendorIncident",
             "service": view.service,
-            "severity": view.condition and str(act.facts.get("severity") or ""),
+            "severity": str(act.facts.get("severity") or ""),
             "condition": view.condition,
             "incident": act.incident,
             **self._receiver.labels,

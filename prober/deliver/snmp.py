@@ -13,6 +13,7 @@ from typing import Any
 
 from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch import asyncio as hlapi
+from pysnmp.proto.errind import RequestTimedOut
 from pysnmp.proto.rfc1902 import Integer32, OctetString, TimeTicks
 from pysnmp.smi.rfc1902 import NotificationType, ObjectIdentity
 
@@ -70,14 +71,16 @@ class Snmp:
                     self._notification(act, key),
                 )
         except (PySnmpError, OSError) as error:  # TimeoutError is an OSError
-            words = "no answer in time" if isinstance(error, TimeoutError) else told(self._redactor, str(error), 200)
-            return Delivered(Outcome.TRANSIENT, f"{where}: {words or type(error).__name__}")
+            late = isinstance(error, TimeoutError)
+            words = "no answer in time" if late else told(self._redactor, str(error), 200) or type(error).__name__
+            return Delivered(Outcome.UNKNOWN if late and inform else Outcome.TRANSIENT, f"{where}: {words}")
         finally:
             engine.close_dispatcher()
         if indication or status:
             # An inform that was not confirmed may have been taken; the key says so to whoever gets it twice.
+            lost = isinstance(indication, RequestTimedOut)
             words = told(self._redactor, str(indication or f"error {int(status)}"), 200)
-            return Delivered(Outcome.UNKNOWN if inform and not status else Outcome.TRANSIENT, f"{where}: {words}")
+            return Delivered(Outcome.UNKNOWN if lost else Outcome.TRANSIENT, f"{where}: {words}")
         return Delivered(
             Outcome.ACCEPTED, f"{where}: {'confirmed' if inform else 'sent; a trap is not confirmed'}", key
         )

@@ -1,0 +1,149 @@
+"""Notifications against a real snmptrapd, which names what it gets by our MIB."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deliver_acts import FACTS, act
+
+from prober.deliver import Delivered
+from prober.deliver.snmp import NOTIFICATIONS, Snmp
+from prober.receivers import SnmpReceiver
+from rules.acts import Act, ActKind, Outcome
+from tests.peers.snmptrapd_peer import (
+    AUTH_KEY,
+    COMMUNITY,
+    ENGINE,
+    INFORMER,
+    MIB,
+    PRIVACY_KEY,
+    USER,
+    Snmptrapd,
+    snmptrapd_peer,
+)
+
+V3: dict[str, Any] = {"version": "3", "user": USER, "auth_key": AUTH_KEY, "privacy_key": PRIVACY_KEY}
+TICKET = act(ActKind.TICKET, "promptlink.tickets.snmp-1")
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Snmptrapd]:
+    with snmptrapd_peer(tmp_path) as peer:
+        yield peer
+
+
+def receiver(port: int, **more: Any) -> Snmp:
+    settings = {"host": "127.0.0.1", "port": port, **more}
+    return Snmp(SnmpReceiver.model_validate(settings), timeout=3.0)
+
+
+def send(delivery: Snmp, *acts: Act) -> list[Delivered]:
+    async def all_of_them() -> list[Delivered]:
+        return [await delivery.deliver(each, each.id) for each in acts]
+
+    return asyncio.run(all_of_them())
+
+
+@pytest.mark.peer("snmptrapd")
+def test_a_ticket_arrives_as_a_trap_whose_values_the_mib_names(manager: Snmptrapd) -> None:
+    (delivered,) = send(receiver(manager.port, community=COMMUNITY), TICKET)
+    assert delivered.outcome is Outcome.ACCEPTED
+    assert delivered.detail == f"127.0.0.1:{manager.port}: sent; a trap is not confirmed"
+    (trap,) = manager.notifications(1)
+    assert "PROBER-MIB::proberTicketOpened" in trap.values()
+    assert {name: value for name, value in trap.items() if name.startswith("prober")} == {
+        "proberKey": TICKET.id,
+        "proberIncident": TICKET.incident,
+        "proberEpisode": "1",
+        "proberService": "bird",
+        "proberSeverity": "critical",
+        "proberCondition": "unavailable",
+        "proberOnset": "2026-11-22 09:59:00 UTC",
+        "proberSummary": "Critical Issue: Bird Email: persistent Unavailability since 2026-11-22 09:59:00 UTC"
+        " (59 of 60 measured seconds) [bird-20261122T095900Z]",
+        "proberContact": "Example GmbH, Operations, +49 30 1234567, oncall@example.com",
+        "proberTicket": "",
+    }
+
+
+@pytest.mark.peer("snmptrapd")
+def test_version_3_traps_are_authenticated_and_private_and_accepted_again_after_a_restart(manager: Snmptrapd) -> None:
+    settings = {**V3, "engine_id": f"0x{ENGINE}"}
+    first = send(receiver(manager.port, **settings), TICKET, TICKET)
+    after_a_restart = send(receiver(manager.port, **settings), TICKET)
+    assert [each.outcome for each in first + after_a_restart] == [Outcome.ACCEPTED] * 3
+    keys = [trap["proberKey"] for trap in manager.notifications(3)]
+    assert keys == [TICKET.id] * 3
+
+
+@pytest.mark.peer("snmptrapd")
+@pytest.mark.parametrize("version", ["2c", "3"])
+def test_an_inform_is_confirmed(manager: Snmptrapd, version: str) -> None:
+    settings = {**V3, "user": INFORMER} if version == "3" else {"community": COMMUNITY}
+    (delivered,) = send(receiver(manager.port, notify="inform", **settings), TICKET)
+    assert delivered == Delivered(Outcome.ACCEPTED, f"127.0.0.1:{manager.port}: confirmed", TICKET.id)
+    assert manager.notifications(1)[0]["proberKey"] == TICKET.id
+
+
+@pytest.mark.peer("snmptrapd")
+def test_an_inform_by_a_user_that_is_not_known_is_not_taken_and_says_why(manager: Snmptrapd) -> None:
+    (delivered,) = send(receiver(manager.port, notify="inform", **{**V3, "user": "stranger"}), TICKET)
+    assert delivered == Delivered(Outcome.TRANSIENT, f"127.0.0.1:{manager.port}: Unknown USM user")
+
+
+@pytest.mark.peer("snmptrapd")
+@pytest.mark.parametrize("wrong", ["auth_key", "privacy_key"])
+def test_a_wrong_key_gets_no_trap_through(manager: Snmptrapd, wrong: str) -> None:
+    send(receiver(manager.port, **{**V3, "engine_id": ENGINE, wrong: "something-else"}), TICKET)
+    send(receiver(manager.port, community=COMMUNITY), act(ActKind.NOTE, "r1", step="afterwards"))
+    traps = manager.notifications(1)
+    assert [trap["proberKey"].rpartition("/")[2] for trap in traps] == ["afterwards"]
+
+
+@pytest.mark.peer("snmptrapd")
+def test_long_values_are_cut_between_letters(manager: Snmptrapd) -> None:
+    facts = {**FACTS, "title": "é" * 500, "ticket": "ü" * 500}
+    send(receiver(manager.port, community=COMMUNITY), act(facts=facts))
+    (trap,) = manager.notifications(1)
+    assert len(trap["proberSummary"].encode()) <= 400
+    assert trap["proberSummary"].endswith("é")
+    assert trap["proberTicket"] == "ü" * 64
+
+
+def test_an_inform_that_nobody_confirms_may_have_been_taken() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        settings = SnmpReceiver.model_validate(
+            {"host": "127.0.0.1", "port": port, "community": COMMUNITY, "notify": "inform"}
+        )
+        (delivered,) = send(Snmp(settings, timeout=0.8), TICKET)
+        assert delivered.outcome is Outcome.UNKNOWN
+        assert silent.recv(65_535).count(COMMUNITY.encode()) == 1
+
+
+def test_a_manager_whose_name_has_no_address_is_tried_again() -> None:
+    settings = SnmpReceiver.model_validate({"host": "nowhere.invalid", "community": COMMUNITY})
+    (delivered,) = send(Snmp(settings), TICKET)
+    assert delivered.outcome is Outcome.TRANSIENT
+    assert COMMUNITY not in delivered.detail
+
+
+def test_the_mib_has_a_place_for_each_notification_and_object_that_is_sent() -> None:
+    text = MIB.read_text(encoding="utf-8")
+    notifications = re.findall(r"NOTIFICATION-TYPE\n.*?::= \{ proberNotifications (\d+) \}", text, re.DOTALL)
+    assert sorted(map(int, notifications)) == sorted(NOTIFICATIONS.values())
+    objects = re.findall(r"OBJECT-TYPE\n.*?::= \{ proberObjects (\d+) \}", text, re.DOTALL)
+    assert sorted(map(int, objects)) == [place for place, _ in Snmp._values(TICKET, TICKET.id)]
+    assert {kind.value for kind in ActKind} <= set(NOTIFICATIONS)
+
+
+def test_the_mibs_root_is_the_one_that_is_sent_by_default() -> None:
+    root = re.search(r"::= \{ enterprises ([\d ]+) \}", MIB.read_text(encoding="utf-8"))
+    assert root is not None
+    oid = f"1.3.6.1.4.1.{root[1].replace(' ', '.')}"
+    assert SnmpReceiver.model_validate({"host": "h"}).oid == oid
