@@ -6,7 +6,7 @@ serve comes back if it is an act. The messages, by their `type`:
 measure to serve
   setup      {raw, base, board, keys, listen, pid}: the configuration as read (with its secrets: the pair is private), the
              folder its paths are relative to, the board's path and keys ([service, channel, endpoint, kind]). First, and
-             again after each reload.
+             again after each reload; with `mailboxes`: {name: position}, how far each mailbox was read.
   second     {service, second, cells: {"": [verdict, reason, calls, {fault: n}], "api": [...], "smtp": [...]}}: a closed
              second; "" is the service's own.
   totals     {seconds: [[service, channel, verdict, n]...], durations: {"service\\x1fchannel": [buckets, sum]},
@@ -15,7 +15,8 @@ measure to serve
              counters since measure started, once a second (that they come is the heartbeat); `oldest` is the age of the oldest
              pending act in seconds. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS, one more than
              there are bounds.
-  incidents  {open: [{id, service, severity, phase, episode, conditions, onset, ticket}...]}: on every change.
+  incidents  {open: [{id, service, severity, phase, episode, conditions, opened, onset, ticket, number, reference}...]}: on
+             every change. `number` is the vendor's for the ticket, `reference` what the receiver called it (a Message-ID).
   act        {act: {...}, earlier: [{receiver, outcome, at}...]}: carry this out (fields of rules.acts.Act); sent again after
              serve restarts, then with the attempts on record.
   withdraw   {act}: no longer wanted.
@@ -30,6 +31,10 @@ serve to measure
   entry      {id, incident, kind, by, text, ...}: an operator's step (ack, note, resolve, adopt).
   purge      {failures_before}: retention, UTC seconds.
   certificate {service, channel, endpoint, not_after, subject, issuer, serial, checked}: a sweep's finding.
+  reply      {mailbox, position: {validity, uid, at, seen}, reply: {...} or null}: a mail was read (fields of
+             rules.replies.Reply), or several that concern nobody; and how far the mailbox is read with it.
+  vendor_status {service, incident, at, url, said: {kind, indicator, description, entries, components, confirms}}: the
+             vendor's status page says something new; `incident` "" while none is open. `at`: UTC seconds.
 """
 
 import json

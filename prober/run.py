@@ -26,6 +26,7 @@ from prober.measure import lanes as lanes_of
 from prober.measure.clock import NS, Clock, SystemClock
 from prober.measure.lanes import Lanes
 from prober.measure.measure import Measure
+from prober.measure.outside import Outside, windows_of
 from prober.measure.plan import Plan
 from prober.measure.resume import Keeping, take_up
 from prober.measure.services import plan_of, rule_of
@@ -36,6 +37,7 @@ from prober.probes.resolve import QUESTION_TIMEOUT, Resolver
 from prober.redact import Redactor
 from prober.sdnotify import Notifier
 from prober.store import IncidentHead, Memory, Reader, Store, Writer, locate
+from rules.maintenance import Windows
 
 log = logs.get("run")
 
@@ -118,6 +120,8 @@ class Program:
         settings = self._loaded.settings
         self._writer = Writer(self._store, redact=self._redacted)
         self._station = Station(loop, self._writer, self.child.send)
+        self._outside = Outside(self._station, self._writer, self._clock.realtime)
+        self._outside.configured(settings, windows_of(settings, self._clock.realtime() // NS))
         self._reactor = Reactor(loop)
         self._engines = Engines(loop, self._reactor, Resolver(loop, settings.nameservers), self._redactor.text)
         self._measure = Measure(self._clock, self._station, descriptors=descriptors())
@@ -135,6 +139,7 @@ class Program:
         gc.collect()
         gc.freeze()
         self._wake()
+        self._spawn(self._outside.look_ahead())
         self._notifier.ready(f"measuring {len(self._lanes.all())} endpoints; {self._address}")
         log.info(
             "measuring",
@@ -152,6 +157,7 @@ class Program:
     def _remember(self) -> dict[str, int]:
         """Go on with what the store knows; answers the services' last closed seconds."""
         memories, pending = self._store.load(), self._store.pending()
+        self._outside.remember(memories.pop("", Memory("")).states)
         with contextlib.closing(Reader(self._store.path)) as reader:
             heads = list(reader.incidents())
         keeping = Keeping(self._loaded, self._redactor, self._station, self._measure)
@@ -175,6 +181,7 @@ class Program:
             if second != self._ticked:
                 self._ticked = second
                 self._reactor.sweep(self._clock.monotonic())
+                self._outside.tick(second)
                 self._station.tick()
                 self._notifier.watchdog()
         except Exception:  # a defect of ours must not end the measuring; it is told of, and the next tick comes
@@ -199,6 +206,7 @@ class Program:
             "keys": [[*key[:3], key[3].value] for key in board.keys],
             "listen": self._address,
             "pid": os.getpid(),
+            "mailboxes": self._outside.positions,
         }
 
     def _take(self, message: Message) -> None:
@@ -216,6 +224,10 @@ class Program:
                 station.purge(message)
             case "certificate":
                 station.certificate(message)
+            case "reply":
+                self._outside.replied(message)
+            case "vendor_status":
+                self._outside.vendor_status(message)
             case "reload":
                 self._spawn(self._reload(message.get("id")))
 
@@ -245,7 +257,7 @@ class Program:
             self._notifier.ready()
             self.child.send({"type": "reloaded", "id": request, "ok": not errors, "errors": errors})
 
-    def _read_again(self) -> tuple[Loaded, Engines, Lanes]:
+    def _read_again(self) -> tuple[Loaded, Engines, Lanes, dict[str, Windows]]:
         """In a thread: all that can fail, before anything changes."""
         loaded = config.load(self._loaded.path)
         old, new = self._loaded.settings, loaded.settings
@@ -257,9 +269,10 @@ class Program:
         engines = self._engines.like(Redactor.of(new).text)
         if new.nameservers != old.nameservers:
             engines.resolver = Resolver(self._loop, new.nameservers)
-        return loaded, engines, lanes_of.build(new, engines)
+        windows = windows_of(new, self._clock.realtime() // NS)
+        return loaded, engines, lanes_of.build(new, engines), windows
 
-    async def _adopt(self, loaded: Loaded, engines: Engines, lanes: Lanes) -> None:
+    async def _adopt(self, loaded: Loaded, engines: Engines, lanes: Lanes, windows: dict[str, Windows]) -> None:
         """From the next second on. Open calls keep their settings, and their secrets stay secret."""
         station, settings, before = self._station, loaded.settings, self._loaded.settings
         self._redactor = Redactor.of(before, settings)
@@ -284,6 +297,7 @@ class Program:
         self._measure.adopt(plan, closed)
         await installed
         station.on_installed = lambda _plan: None
+        self._outside.configured(settings, windows)
         board, resolver = self._plan.board, self._engines.resolver
         self._loaded, self._engines, self._lanes, self._plan = loaded, engines, lanes, plan
         self.child.send(self._setup())

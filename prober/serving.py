@@ -16,6 +16,7 @@ from prober.deliver.relays import Guard
 from prober.errors import ProberError
 from prober.following import Following
 from prober.link import Decoder, Message, encode
+from prober.outlook import Outlook
 from prober.redact import Redactor
 from prober.settings import Settings
 from prober.web.app import app
@@ -45,8 +46,16 @@ class Serving:
     """What each message of the measuring process does here. `configured` is set by the first setup."""
 
     def __init__(
-        self, view: View, reloads: Reloads, outbox: Outbox, guard: Guard, handler: logs.Handler, following: Following
+        self,
+        view: View,
+        reloads: Reloads,
+        outbox: Outbox,
+        guard: Guard,
+        handler: logs.Handler,
+        following: Following,
+        outlook: Outlook,
     ) -> None:
+        self._outlook = outlook
         self._view = view
         self._reloads = reloads
         self._outbox = outbox
@@ -56,7 +65,7 @@ class Serving:
         self.configured = asyncio.Event()
         self._handlers: dict[str, Callable[[Message], None]] = {
             "setup": self._setup,
-            "second": view.second,
+            "second": self._second,
             "totals": view.total,
             "incidents": self._incidents,
             "reloaded": self._reloaded,
@@ -92,11 +101,17 @@ class Serving:
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
         self._following.configured(settings, base)
+        self._outlook.configured(settings, message.get("mailboxes") or {})
         self.configured.set()
+
+    def _second(self, message: Message) -> None:
+        self._view.second(message)
+        self._outlook.second(message)
 
     def _incidents(self, message: Message) -> None:
         self._view.opened(message)
         self._following.opened(message)
+        self._outlook.opened(message)
 
     def _reloaded(self, message: Message) -> None:
         self._view.reloaded(ok=bool(message.get("ok")))
@@ -151,8 +166,9 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     view, reloads = View(), Reloads(send)
     outbox = Outbox(receivers={}, report=lambda result: send(_attempt(result)), started=lambda *s: send(_started(*s)))
     guard, calling, following = Guard(), Calling(view), Following(send)
-    serving = Serving(view, reloads, outbox, guard, handler, following)
     slow = chores.scheduler(view, send, guard)
+    outlook = Outlook(view, send, slow)
+    serving = Serving(view, reloads, outbox, guard, handler, following, outlook)
     server = WebServer(app(view, reloads, calling.call_once, Keys(view, send)))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -173,6 +189,7 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
         server.should_exit = True
         await outbox.close(GRACE)
         await following.close()
+        await outlook.close()
         if slow.running:
             slow.shutdown(wait=False)
         if web is not None:

@@ -56,11 +56,10 @@ class Turn:
     begins: bool
 
 
-def turns(windows: Windows, within: str | None, second: int) -> tuple[Turn, ...]:
-    """What is to be told at `second` to somebody who believes to be in the window titled `within` (None: in none)."""
+def turns(windows: Windows, believed: Iterable[str], second: int) -> tuple[Turn, ...]:
+    """What is to be told at `second` to somebody who believes to be in the windows of these titles: ends, then begins."""
     now = windows.at(second)
-    title = now.title if now is not None else None
-    if title == within:
-        return ()
-    found = [] if within is None else [Turn(second, within, begins=False)]
-    return tuple(found if title is None else [*found, Turn(second, title, begins=True)])
+    title = None if now is None else now.title
+    believed = tuple(believed)
+    ended = [Turn(second, known, begins=False) for known in believed if known != title]
+    return tuple(ended if title is None or title in believed else [*ended, Turn(second, title, begins=True)])

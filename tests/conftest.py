@@ -12,6 +12,7 @@ PEERS = {
     "prometheus": ("promtool", "prometheus"),
     "blackbox_exporter": ("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
     "netns": ("ip", "iproute2"),
+    "dovecot": ("dovecot", "dovecot-imapd"),
     "snmptrapd": ("snmptrapd", "snmptrapd"),
     "alertmanager": ("prometheus-alertmanager", "prometheus-alertmanager"),
 }

@@ -30,7 +30,8 @@ class Keeping:
     def change(self, layout: Layout) -> Change:
         """How a service is kept from a reload on. Raises PackError and ValueError."""
         settings, name = self.loaded.settings, layout.service
-        enrich = enricher(settings, name, self.station.evidence, self.measure, self.redactor)
+        says = self.station.vendor_says
+        enrich = enricher(settings, name, self.station.evidence, self.measure, self.redactor, says)
         service = settings.services[name]
         plan = plan_of(settings, name, self.loaded.base)
         return Change(layout, plan, rule_of(service), enrich, further_of(service))
@@ -71,7 +72,10 @@ class Keeping:
         return left
 
     def _left(self, memory: Memory, plan: IncidentPlan, heads: Iterable[IncidentHead]) -> Keeper:
-        enrich = enricher(self.loaded.settings, memory.service, self.station.evidence, self.measure, self.redactor)
+        station, settings = self.station, self.loaded.settings
+        enrich = enricher(
+            settings, memory.service, station.evidence, self.measure, self.redactor, station.vendor_says
+        )
         return Keeper(Layout(memory.service, (), ()), plan, Rule(), enrich, memory, lambda _key, _since: [], heads)
 
 

@@ -1,6 +1,6 @@
 """From the configuration to what the keepers need: the incident's plan, the rule of persistence, and the facts of acts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,16 @@ def further_of(service: Service) -> Further:
 
 
 def enricher(
-    settings: Settings, name: str, evidence: Evidence, measure: Measure, redactor: Redactor
+    settings: Settings,
+    name: str,
+    evidence: Evidence,
+    measure: Measure,
+    redactor: Redactor,
+    vendor_says: Mapping[str, Any],
 ) -> Callable[[Act], Act]:
     """Adds to an act what its text needs beside the rules' facts; nothing secret stays in it.
 
-    `name` may be a service that is no longer configured.
+    `name` may be a service that is no longer configured. `vendor_says`: what each vendor's status page said last.
     """
     service = settings.services.get(name)
     standing: dict[str, Any] = {
@@ -99,6 +104,7 @@ def enricher(
             **standing,
             **act.facts,
             "rule": rule,
+            **({"vendor_status": vendor_says[name]} if name in vendor_says else {}),
             "samples": evidence.samples(name, onset if isinstance(onset, int) else 0),
             "controls": {
                 "configured": [control.name for control in settings.controls],

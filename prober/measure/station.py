@@ -61,6 +61,7 @@ class Station:
         self.evidence = Evidence()
         self.seconds: dict[tuple[str, str, Verdict], int] = {}
         self.errands = Errands(send)
+        self.vendor_says: dict[str, Any] = {}  # service -> what the vendor's status page said last
         self.measure: Measure | None = None
 
     def change(self, service: str, change: Change) -> None:
@@ -168,7 +169,7 @@ class Station:
     def _enter(self, message: Mapping[str, Any], incident: str) -> str:
         """Why the step is not taken; "" when it is."""
         assert self.measure is not None
-        keeper = next((k for k in self._all() if incident and _is_of(k, incident)), None)
+        keeper = self.keeper_of(incident)
         if keeper is None:
             return f"no incident {incident!r} is open"
         try:
@@ -179,6 +180,10 @@ class Station:
         outcome = keeper.take(Entry(kind, by, text, self.measure.utc(), ticket, incident))
         self.carry_out(keeper, outcome)
         return outcome.refused
+
+    def keeper_of(self, incident: str) -> Keeper | None:
+        """Who keeps the open incident of that name; None when none is open under it."""
+        return next((k for k in self._all() if incident and _is_of(k, incident)), None)
 
     def purge(self, message: Mapping[str, Any]) -> None:
         self._writer.submit(Transaction(purge_failures_before=int(message["failures_before"])))
@@ -310,4 +315,6 @@ def _for_people(view: dict[str, Any]) -> dict[str, Any]:
     return view | {
         "conditions": [f"{c['condition']} ({c['scope']})" if c["scope"] else c["condition"] for c in view["conditions"]],
         "ticket": ticket.get("number") or ticket.get("reference") or ticket.get("status", ""),
+        "number": ticket.get("number", ""),
+        "reference": ticket.get("reference", ""),
     }

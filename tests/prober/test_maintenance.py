@@ -181,9 +181,9 @@ def test_a_window_that_ends_before_it_begins_cannot_be_written_down() -> None:
 
 def test_what_begins_and_ends_is_told_once() -> None:
     found = Windows([Window(10, 20, "a"), Window(30, 40, "b")])
-    assert turns(found, None, 9) == ()
-    assert turns(found, None, 10) == (Turn(10, "a", begins=True),)
-    assert turns(found, "a", 19) == ()
-    assert turns(found, "a", 20) == (Turn(20, "a", begins=False),)
-    assert turns(found, "a", 30) == (Turn(30, "a", begins=False), Turn(30, "b", begins=True)), "after a sleep"
-    assert turns(Windows(), "a", 15) == (Turn(15, "a", begins=False),), "it was taken out of the configuration"
+    assert turns(found, (), 9) == ()
+    assert turns(found, (), 10) == (Turn(10, "a", begins=True),)
+    assert turns(found, ("a",), 19) == ()
+    assert turns(found, ("a",), 20) == (Turn(20, "a", begins=False),)
+    assert turns(found, ("a",), 30) == (Turn(30, "a", begins=False), Turn(30, "b", begins=True)), "after a sleep"
+    assert turns(Windows(), ("a",), 15) == (Turn(15, "a", begins=False),), "it was taken out of the configuration"
