@@ -28,7 +28,7 @@ serve to measure
   started    {act, receiver, at}: an attempt begins (UTC ns).
   attempt    {act, receiver, outcome, at, detail, reference, final}: fields of rules.acts.ActResult.
   reload     {id}
-  entry      {id, incident, kind, by, text, ...}: an operator's step (ack, note, resolve, adopt).
+  entry      {id, incident, kind, by, text, ticket, value, when, via}: a step of a person's (fields of rules.incident.Entry).
   purge      {failures_before}: retention, UTC seconds.
   certificate {service, channel, endpoint, not_after, subject, issuer, serial, checked}: a sweep's finding.
   reply      {mailbox, position: {validity, uid, at, seen}, reply: {...} or null}: a mail was read (fields of

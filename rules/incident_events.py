@@ -104,8 +104,8 @@ class Entry:
     """A step of a person's, or of the vendor's as a person or a reply tells it. `at`: UTC ns of the entry.
 
     `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT (with others it is taken down where
-    none is known); `value` a severity's name, for SEVERITY, or the matter, for TELL; `when` the UTC second at which it happened, where that was not
-    now (0); `via` by which way it came: cli, api, link, reply.
+    none is known); `value` a severity's name, for SEVERITY, or the matter, for TELL; `when` the UTC second at which it
+    happened, where that was not now (0); `via` by which way it came: cli, api, link, reply.
     """
 
     kind: EntryKind

@@ -176,8 +176,14 @@ class Station:
             kind = EntryKind(message["kind"])
         except (KeyError, ValueError):
             return f"no such step: {message.get('kind')!r}"
-        by, text, ticket = (str(message.get(name, "")) for name in ("by", "text", "ticket"))
-        outcome = keeper.take(Entry(kind, by, text, self.measure.utc(), ticket, incident))
+        by, text, ticket, value, via = (
+            str(message.get(name) or "") for name in ("by", "text", "ticket", "value", "via")
+        )
+        try:
+            when = int(message.get("when") or 0)
+        except (TypeError, ValueError):
+            return f"no such time: {message.get('when')!r}"
+        outcome = keeper.take(Entry(kind, by, text, self.measure.utc(), ticket, incident, value, when, via))
         self.carry_out(keeper, outcome)
         return outcome.refused
 
@@ -298,8 +304,9 @@ class Station:
 
 
 def _is_of(keeper: Keeper, incident: str) -> bool:
-    view = keeper.view()
-    return view is not None and view["id"] == incident
+    """It is the service's open incident, or its newest closed one, which may be reopened."""
+    state = keeper.state
+    return any(known is not None and known.id == incident for known in (state.incident, state.closed))
 
 
 def _brief(detail: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,7 +320,9 @@ def _for_people(view: dict[str, Any]) -> dict[str, Any]:
     """An incident's view with its conditions and its ticket in a word each, and without receivers' names."""
     ticket = view["ticket"] or {}
     return view | {
-        "conditions": [f"{c['condition']} ({c['scope']})" if c["scope"] else c["condition"] for c in view["conditions"]],
+        "conditions": [
+            f"{c['condition']} ({c['scope']})" if c["scope"] else c["condition"] for c in view["conditions"]
+        ],
         "ticket": ticket.get("number") or ticket.get("reference") or ticket.get("status", ""),
         "number": ticket.get("number", ""),
         "reference": ticket.get("reference", ""),
