@@ -129,6 +129,7 @@ class Session:
     """Requests that belong together."""
 
     def __init__(self, exchange: Exchange, client: httpx.AsyncClient, deadline: float) -> None:
+        self.host = exchange.host
         self._exchange = exchange
         self._client = client
         self._deadline = deadline

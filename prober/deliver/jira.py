@@ -87,7 +87,8 @@ class Jira:
                 "PUT", self._issue(number), packed({"fields": fields}), self._headers, safe=True
             )
             if answer.status >= 500:  # what the desk refuses otherwise is its own matter: the comment says it all
-                raise Undelivered(Delivered(Outcome.TRANSIENT, f"the priority could not be set: {answer.status}"))
+                why = f"{session.host}: the priority could not be set ({answer.status})"
+                raise Undelivered(Delivered(Outcome.TRANSIENT, why))
         body = packed({"body": described(act, mark)})
         await session.ask("POST", f"{self._issue(number)}/comment", body, self._headers)
 

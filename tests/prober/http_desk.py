@@ -7,6 +7,9 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+AnyDesk = TypeVar("AnyDesk", bound="Desk")
 
 DROP = b"\x00drop"  # closes after the request, without a byte
 RESET = b"\x00reset"  # resets the connection after the request
@@ -47,11 +50,7 @@ class Desk:
             await reader.read(1)
             _reset(writer)
             return
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
-        method, path, _ = head[0].split(" ")
-        self.requests.append(Request(method, path, headers, body))
+        await self.take(reader)
         if reply == SILENCE:
             await asyncio.Event().wait()
         if reply == RESET:
@@ -63,6 +62,15 @@ class Desk:
         if self.hang:
             await asyncio.Event().wait()
 
+    async def take(self, reader: asyncio.StreamReader) -> Request:
+        """The next request, whole."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        method, path, _ = head[0].split(" ")
+        self.requests.append(Request(method, path, headers, body))
+        return self.requests[-1]
+
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
@@ -73,7 +81,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 @asynccontextmanager
 async def desk(*answers: bytes, hang: bool = False, tls: ssl.SSLContext | None = None) -> AsyncIterator[Desk]:
     """A receiver that says 200 unless told otherwise."""
-    receiver = Desk(list(answers) or [answer("200 OK")], hang)
+    async with serving(Desk(list(answers) or [answer("200 OK")], hang), tls) as receiver:
+        yield receiver
+
+
+@asynccontextmanager
+async def serving(receiver: AnyDesk, tls: ssl.SSLContext | None = None) -> AsyncIterator[AnyDesk]:
+    """Any desk, on a free port of loopback."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
