@@ -73,9 +73,7 @@ class Keeping:
 
     def _left(self, memory: Memory, plan: IncidentPlan, heads: Iterable[IncidentHead]) -> Keeper:
         station, settings = self.station, self.loaded.settings
-        enrich = enricher(
-            settings, memory.service, station.evidence, self.measure, self.redactor, station.vendor_says
-        )
+        enrich = enricher(settings, memory.service, station.evidence, self.measure, self.redactor, station.vendor_says)
         return Keeper(Layout(memory.service, (), ()), plan, Rule(), enrich, memory, lambda _key, _since: [], heads)
 
 

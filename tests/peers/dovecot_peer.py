@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,8 +200,8 @@ def _free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def until(condition: "object", within: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
     """Wait until `condition()` holds."""
     async with asyncio.timeout(within):
-        while not condition():  # type: ignore[operator]  # a callable
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.01)
