@@ -11,7 +11,7 @@ from prober.measure.clock import NS, Clock, Grid
 from prober.measure.figures import Figures
 from prober.measure.flight import Flight
 from prober.measure.judge import Judge
-from prober.measure.lane import Lane
+from prober.measure.lane import FIRST_PLACE, Lane
 from prober.measure.listener import Listener
 from prober.measure.plan import Plan
 from prober.measure.ring import Layout, Ring
@@ -25,8 +25,9 @@ __all__ = ["HEARTBEAT", "Listener", "Measure", "Plan"]
 HEARTBEAT = 100_000_000
 #: A reading of three clocks that took longer than this was torn, and is taken anew, ns.
 _TORN = 5_000_000
-#: Calls are begun for so long at a stretch, ns; then those that have answered have their turn, however many are due.
-_STRETCH = 20_000_000
+#: Calls are begun for so long at a stretch, ns; then those that have answered have their turn, however many are due. No
+#: longer than a second's first place is late, so that no stretch comes to places of a second that has not come to be.
+_STRETCH = FIRST_PLACE
 
 
 class Measure:
@@ -176,9 +177,8 @@ class Measure:
             due, order, lane = heap[0]
             now = self._clock.monotonic()
             utc = self._grid.utc(now)
-            if utc - second >= NS:  # so many were due that a second has passed over them
+            if utc - second >= NS:  # a second has passed over them; the places of the new one come after this stretch
                 second = utc - utc % NS
-                self._reach(second // NS)
             upcoming = due + lane.every
             if upcoming <= second:
                 upcoming = lane.first_due(second)

@@ -1,6 +1,8 @@
 """From closed seconds to the incident and back over restarts: the loop on a moved clock, the rules, and a real store."""
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,6 +218,18 @@ def test_two_reloads_while_calls_hang_are_each_judged_by_their_own_layout(tmp_pa
     assert [s - T0 for s, _ in world.stored(SeriesKey("bird", "api", "a"))] == [0, 1]
 
 
+def test_a_reload_that_no_second_was_measured_by_is_passed_over(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("a"))
+    world.run(1.5)
+    world.reload(world.lane("b"))
+    world.reload(world.lane("c", lambda _: status(503)))
+    world.run(2)
+    world.end()
+    assert world.stored(SeriesKey("bird", "api", "b")) == []
+    assert [cell.reason for _, cell in world.stored(SeriesKey("bird", "api", "c"))] == ["http_status_503"]
+
+
 def test_a_service_that_is_removed_keeps_its_open_incident_and_may_come_back(tmp_path: Path) -> None:
     world = Judged(tmp_path / "prober.db")
     world.begin(world.lane("a", down_from(0)), world.lane("x", service="mailer"))
@@ -257,6 +271,8 @@ def test_a_clock_that_was_set_back_while_the_program_was_down_is_told_to_on_call
     third.run(2)
     third.settle()
     assert third.acts() == [], "the page is on record; it is not made again"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM records WHERE kind = 'clock'").fetchone() == (1,)
     third.run_to(T0 + 60)
     third.settle()
     assert [kind for kind, _ in third.acts()] == ["page_resolve"]

@@ -178,6 +178,19 @@ def test_a_suspend_is_seen_before_the_first_event_after_it_is_believed() -> None
     assert world.measure.stalls == 1
 
 
+def test_no_call_begins_by_the_clock_from_before_a_suspend() -> None:
+    """The first call after the wake-up is due before the next heartbeat is: it belongs to the second that it is now."""
+    world = World()
+    world.adopt(world.lane("early"), world.lane("late"))
+    world.run(2.455)  # heartbeats at 2.4 and 2.5, the call is due at 2.46
+    world.clock.suspend(600 * NS)
+    world.run(3)
+    assert [c.second - T0 for c in world.probes["late"].begun] == [0, 1, 602, 603, 604, 605][
+        : len(world.probes["late"].begun)
+    ]
+    assert len(world.probes["late"].begun) >= 5
+
+
 def test_calls_that_begin_after_a_suspend_are_judged_as_ever() -> None:
     world = World()
     world.adopt(world.lane(script=lambda call: status(503) if call.second > T0 + 100 else OK))
