@@ -265,6 +265,24 @@ def test_calls_that_pass_over_a_second_while_many_begin_belong_to_their_second()
         assert reasons <= {"ok", "late_start"}, "a call is made or told as not made"
 
 
+def test_a_call_that_a_second_passes_over_while_others_begin_is_not_made() -> None:
+    world = World()
+
+    def slow(call: FakeCall) -> Reply:
+        if call.second == T0:
+            world.clock.pass_(18 * MS)
+        return OK
+
+    world.adopt(*[world.lane(f"e{n}", slow if n == 98 else lambda _: OK) for n in range(100)])
+    world.run(0.879)
+    world.clock.pass_(106 * MS)  # 0.985: both are late, and only the first still begins in its second
+    world.turn()
+    world.run(3)
+    assert [c.second - T0 for c in world.probes["e98"].begun][:2] == [0, 1]
+    assert [c.second - T0 for c in world.probes["e99"].begun][:2] == [1, 2]
+    assert world.at(T0).endpoints["e99"].reason == "late_start"
+
+
 def test_an_engine_that_breaks_costs_its_own_call_alone() -> None:
     world = World()
 
