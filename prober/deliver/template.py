@@ -162,5 +162,5 @@ def _compiled(text: str) -> Any:
 
 def origin(url: str) -> str:
     """Scheme and host of a URL, as it begins."""
-    match = re.match(r"https?://[^/?#\s]+", url)
+    match = re.match(r"https?://[^/?#{}\s]+", url)
     return match[0] if match and urlsplit(match[0]).hostname else ""
