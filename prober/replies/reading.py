@@ -43,13 +43,14 @@ _KEPT = frozenset(
     )
 )
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,500}>")
-_TAGS = re.compile(r"(?is)<(script|style|head)\b.{0,20000}?</\1\s*>|<!--.{0,20000}?-->|<[^<>]{1,2000}>")
-_BREAKS = re.compile(r"(?i)<(?:br|/p|/div|/tr|/li|/h[1-6])\b[^<>]{0,200}>")
+_ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})")
+#: Elements whose content is no text, and those that end a line.
+_SILENT, _BREAKS = ("script", "style", "head"), ("br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6")
 #: Lines at which a mail begins to quote the one it answers.
 _QUOTES = re.compile(
     r"(?i)^(?:-{2,} ?(?:original message|forwarded message|ursprüngliche nachricht|message d'origine|messaggio originale"
     r"|mensagem original|исходное сообщение).{0,80}|_{20,}|##- .{0,200} -##"
-    r"|(?:on|am|le|il|em|el) .{5,200}(?:wrote|schrieb|a écrit|ha scritto|escreveu|escribió) ?:"
+    r"|(?:on|am|le|il|em|el) .{5,200}(?:wrote|schrieb|a écrit|ha scritto|escreveu|escribió)\b.{0,100}:"
     r"|.{5,200} (?:пишет|написал\(?а?\)?) ?:)$"
 )
 
@@ -164,10 +165,33 @@ def _text(parts: list[Message], defects: list[str]) -> str:
                 continue
             words = _body(part, defects)
             if kind == "text/html":
-                words = unescape(_TAGS.sub(" ", _BREAKS.sub("\n", words)))
+                words = _bare(words)
             if said := _unquoted(words):
                 return said
     return ""
+
+
+def _bare(html: str) -> str:
+    """HTML without its tags, in one pass: what is not closed is dropped, or stands for itself."""
+    found, position = [], 0
+    while (start := html.find("<", position)) >= 0:
+        found.append(html[position:start])
+        if html.startswith("<!--", start):
+            end = html.find("-->", start)
+            position = end + 3 if end >= 0 else len(html)
+            continue
+        end = html.find(">", start)
+        if end < 0:
+            position = start
+            break
+        m = _ELEMENT.match(html, start)
+        name = m[2].lower() if m else ""
+        position = end + 1
+        if name in _SILENT and m and not m[1]:
+            close = re.compile(f"(?i)</{name}[^<>]{{0,20}}>").search(html, position)
+            position = close.end() if close else len(html)
+        found.append("\n" if name in _BREAKS and (name == "br" or (m and m[1])) else "" if m else html[start:position])
+    return unescape("".join([*found, html[position:]]))
 
 
 def _body(part: Message, defects: list[str]) -> str:
@@ -230,7 +254,7 @@ def _rank(action: str) -> int:
 
 
 def _field(group: Message, name: str, limit: int) -> str:
-    return harmless(str(group.get(name, "")).strip(), limit=limit)
+    return harmless(" ".join(str(group.get(name, "")).split()), limit=limit)
 
 
 def _original(message: Message, parts: list[Message]) -> str:
