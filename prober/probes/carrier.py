@@ -170,6 +170,8 @@ class Carrier(Call):
                 self._step_tls(connection)
             else:
                 self._decrypted(connection, data)
+            if self._conn is not connection:  # it had died, and another one is on its way
+                return
             if self._over or not data or (len(data) < READ and not events & GONE):
                 return
         self._probe.loop.call_soon(self._on_event, GONE)  # its edge is gone: the rest is ours to fetch

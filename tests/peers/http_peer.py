@@ -470,7 +470,14 @@ class HttpPeer:
     def _with_alerts(self, sock: socket.socket) -> None:
         """A handshake that says why it fails (asyncio's does not), and one answer if it does not fail."""
         sock.settimeout(10)
-        with contextlib.closing(self.certificates.server(self.tls).wrap_socket(sock.dup(), server_side=True)) as tls:
+        try:
+            tls = self.certificates.server(self.tls).wrap_socket(sock.dup(), server_side=True)
+        except ssl.SSLError:
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65_536):  # closed with anything unread, the socket would reset, and RST overtakes the alert
+                pass
+            return
+        with tls:
             tls.recv(65_536)
             tls.sendall(OK)
 

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -65,6 +66,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+def waiting(made: Call) -> bool:
+    """Whether bytes that nobody has read wait in the call's socket."""
+    connection: Connection = made._conn  # type: ignore[attr-defined]  # the wire's
+    try:
+        return bool(connection.sock.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+
+
 # kept connections
 
 
@@ -87,6 +97,33 @@ def test_a_kept_connection_that_has_died_is_replaced_within_the_call(tmp_path: P
         assert [seen.code for seen in made] == [200] * 3
         assert [seen.fresh for seen in made] == [True] * 3, "the evidence is the fresh connection's"
         assert peer.connections == 3
+
+
+def test_the_end_of_a_dead_connection_does_not_end_the_call_that_left_it(tmp_path: Path) -> None:
+    """Of a kept connection both close_notify and FIN come at once, after the next request has been sent on it."""
+    with http_peer("dies_during", tls="good") as peer:
+
+        async def work(engines: Engines) -> Observation:
+            probe = engines.api(endpoint(peer, tmp_path, connection="reuse"))
+            await one(engines.loop, probe)
+            ended: asyncio.Future[Call] = engines.loop.create_future()
+            made = probe.call(ended.set_result, full=True)
+            made.start(monotonic_ns(), UTC)
+            while not gone(made):
+                time.sleep(0.005)  # noqa: ASYNC251 - our loop stands still meanwhile
+            seen = observation_of(await asyncio.wait_for(ended, 10))
+            probe.close()
+            return seen
+
+        seen = on_a_loop(work)
+        assert (seen.code, seen.fresh, peer.connections) == (200, True, 2), seen
+
+
+def gone(made: Call) -> bool:
+    """Whether the peer of the call's connection has closed it whole."""
+    poll = select.poll()
+    poll.register(made._conn.sock, select.POLLRDHUP)  # type: ignore[attr-defined]  # the wire's
+    return bool(poll.poll(0))
 
 
 def test_an_idle_connection_that_the_peer_closes_is_dropped_at_once(tmp_path: Path) -> None:
@@ -138,7 +175,8 @@ def test_an_answer_that_waits_at_the_deadline_came_in_time(tmp_path: Path) -> No
             made.start(monotonic_ns(), UTC)
             await until(lambda: bool(made._sent) or ended.done())  # type: ignore[attr-defined]  # the wire's
             if not ended.done():
-                time.sleep(0.2)  # noqa: ASYNC251 - our loop stands still while the peer, in its thread, answers
+                while not waiting(made):  # our loop stands still while the peer, in its thread, answers
+                    time.sleep(0.005)  # noqa: ASYNC251 - meant
                 made.expire(monotonic_ns())
             return observation_of(await ended)
 
@@ -380,7 +418,7 @@ def test_a_failed_write_hides_no_answer_that_waits(tmp_path: Path, monkeypatch: 
             made = probe.call(ended.set_result, full=True)
             made.start(monotonic_ns(), UTC)
             await until(lambda: bool(made._conn))  # type: ignore[attr-defined]  # the wire's
-            await asyncio.sleep(0.2)  # for the answer to be there
+            await until(lambda: ended.done() or waiting(made))
             if not ended.done():
                 made._on_event(WRITABLE)  # type: ignore[attr-defined]  # as the socket says when it takes bytes again
             return observation_of(await asyncio.wait_for(ended, 10))
