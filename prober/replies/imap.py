@@ -232,8 +232,8 @@ class Imap:
         lines: list[Line] = []
         while True:
             line = await self._line()
+            self._refused(tag, line, name)
             if line.text.startswith(tag + b" "):
-                self._refused(tag, line, name)
                 return lines
             lines.append(line)
             if len(lines) > _LINES:
