@@ -33,13 +33,14 @@ def until(found: Callable[[], T], what: str, within: float = 60.0) -> T:
 
 
 def side_by_side(*works: Callable[[], None]) -> None:
-    """Run `works` at the same time; raises what one of them raised."""
+    """Run `works`, which mostly wait, at the same time; raises what went wrong in all of them."""
     errors: list[BaseException] = []
 
     def run(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - raised again below, in the test's own thread
+            error.add_note(f"in {getattr(work, '__name__', work)}")
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=(work,)) for work in works]
@@ -48,7 +49,7 @@ def side_by_side(*works: Callable[[], None]) -> None:
     for thread in threads:
         thread.join()
     if errors:
-        raise errors[0]
+        raise errors[0] if len(errors) == 1 else BaseExceptionGroup("several went wrong", errors)
 
 
 class Loop:

@@ -17,6 +17,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from prober.store import Reader, SeriesKey
+from tests.e2e.nursery import Forked
 from tests.e2e.outside import Api, Desk, until
 
 PROBER = (sys.executable, "-m", "prober")
@@ -66,14 +67,17 @@ def free_port() -> int:
 class Program:
     """One store and configuration in `folder`, and the program that may run on them; killed at the end of a `with`."""
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], *, forked: bool = False) -> None:
+        """`forked`: from a process that has imported it already, for tests that start it many times."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.config = folder / "prober.yaml"
         self.store = folder / "prober.db"
         self._stderr = folder / "stderr.log"
+        self._stderr.touch()
         self._from = 0  # where the log of the newest start begins
-        self._process: subprocess.Popen[bytes] | None = None
+        self._forked = forked
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self.configure(config)
 
     def configure(self, config: dict[str, Any]) -> None:
@@ -88,7 +92,10 @@ class Program:
         return self
 
     def spawn(self, *wrap: str) -> None:
-        self._from = self._stderr.stat().st_size if self._stderr.exists() else 0
+        self._from = self._stderr.stat().st_size
+        if self._forked:
+            self._process = Forked(str(self.config), str(self._stderr))
+            return
         with self._stderr.open("ab") as log:
             self._process = subprocess.Popen(
                 [*wrap, *PROBER, "run", str(self.config)], stderr=log, stdin=subprocess.DEVNULL
@@ -133,11 +140,10 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             self.signal(signal.SIGCONT)
             self._process.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
                 self._process.wait(15)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(30)
+            self._process.kill()
+            self._process.wait(30)
 
     # what it says
 

@@ -29,7 +29,7 @@ def iso(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_every_second_of_an_outage_is_told_truly_and_every_act_comes_once_in_order(tmp_path: Path) -> None:
     scripts = {name: Script() for name in FAILING}
     with outside() as (loop, desk), smtp_peer() as healthy, smtp_peer(by_script(scripts["says451"])) as mail:

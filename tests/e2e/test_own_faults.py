@@ -38,8 +38,16 @@ def assert_nothing_against_the_vendor(program: Program, desk: Desk, *names: str)
     assert "Traceback" not in program.whole_log()
 
 
-@pytest.mark.timeout(120)
-def test_stopped_for_five_seconds_it_accuses_nobody(tmp_path: Path) -> None:
+@pytest.mark.timeout(240)
+def test_our_own_faults_accuse_nobody(tmp_path: Path) -> None:
+    side_by_side(
+        lambda: stopped_for_five_seconds_it_accuses_nobody(tmp_path / "stopped"),
+        lambda: with_too_few_descriptors_it_accuses_nobody(tmp_path / "descriptors"),
+        lambda: when_no_control_answers_a_silent_vendor_is_not_accused(tmp_path / "controls"),
+    )
+
+
+def stopped_for_five_seconds_it_accuses_nobody(tmp_path: Path) -> None:
     """Calls of every kind are in flight when the process is stopped: fast ones, slow ones, some that wait for a banner."""
     with outside() as (loop, desk), smtp_peer() as mail:
         api, slow = Api(loop), Api(loop, script=Script("slow"))
@@ -67,8 +75,7 @@ def test_stopped_for_five_seconds_it_accuses_nobody(tmp_path: Path) -> None:
                 assert ("available", "ok") in told({n: s for n, s in seconds.items() if n > went_on})
 
 
-@pytest.mark.timeout(120)
-def test_with_too_few_descriptors_it_accuses_nobody(tmp_path: Path) -> None:
+def with_too_few_descriptors_it_accuses_nobody(tmp_path: Path) -> None:
     """Thirty endpoints whose answers take their time, and descriptors for some of them."""
     with outside() as (loop, desk):
         api = Api(loop, script=Script("slow"))
@@ -90,8 +97,7 @@ def test_with_too_few_descriptors_it_accuses_nobody(tmp_path: Path) -> None:
             assert ("available", "ok") in program.reasons("bird")
 
 
-@pytest.mark.timeout(120)
-def test_when_no_control_answers_a_silent_vendor_is_not_accused(tmp_path: Path) -> None:
+def when_no_control_answers_a_silent_vendor_is_not_accused(tmp_path: Path) -> None:
     """All at once unreachable, the controls too: that is our network. On-call hears that we are blind, nobody else."""
     with outside() as (loop, desk):
         silent, refusing, control = Api(loop, script=Script("ok")), Api(loop), Api(loop)
@@ -171,7 +177,7 @@ def network(number: int) -> Iterator[Net]:
         ip("netns", "del", net.name)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 @pytest.mark.peer("netns")
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 def test_without_network_it_accuses_nobody(tmp_path: Path) -> None:

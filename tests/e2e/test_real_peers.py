@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.e2e.outside import Api, outside, until
+from tests.e2e.outside import Api, outside, side_by_side, until
 from tests.e2e.program import Program, configuration, service, smtp_endpoint, verdicts
 from tests.peers.nginx_peer import nginx_peer
 from tests.peers.postfix_peer import PASSWORD, USER, postfix_peer
@@ -26,9 +26,17 @@ def spell(seconds: int = SPELL) -> tuple[int, int]:
     return int(begun) + 1, int(begun) + seconds - 2
 
 
-@pytest.mark.timeout(150)
-@pytest.mark.peer("nginx")
-def test_nginx_well_frozen_stopped_restarted_and_answering_503(tmp_path: Path) -> None:
+@pytest.mark.timeout(240)
+@pytest.mark.peer("nginx", "postfix")
+@pytest.mark.skipif(os.geteuid() != 0, reason="Postfix needs root")
+def test_real_servers_well_and_ill_are_told_truly(tmp_path: Path) -> None:
+    side_by_side(
+        lambda: nginx_well_frozen_stopped_restarted_and_answering_503(tmp_path / "web"),
+        lambda: postfix_with_starttls_and_auth_well_out_of_space_and_stopped(tmp_path / "mail"),
+    )
+
+
+def nginx_well_frozen_stopped_restarted_and_answering_503(tmp_path: Path) -> None:
     with outside() as (loop, desk), nginx_peer(tmp_path / "nginx") as nginx:
         control = Api(loop)
         channels = {"api": [{"name": "nginx", "url": nginx.url, "expect": {"body": "nginx says"}}]}
@@ -65,10 +73,8 @@ def test_nginx_well_frozen_stopped_restarted_and_answering_503(tmp_path: Path) -
             assert seconds[spells["stopped"][0]]["faults"] == {"server_error": 1}
 
 
-@pytest.mark.timeout(150)
-@pytest.mark.peer("postfix")
-@pytest.mark.skipif(os.geteuid() != 0, reason="Postfix needs root")
-def test_postfix_with_starttls_and_auth_well_out_of_space_and_stopped(tmp_path: Path) -> None:
+def postfix_with_starttls_and_auth_well_out_of_space_and_stopped(tmp_path: Path) -> None:
+    tmp_path.mkdir()
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     with outside() as (loop, desk), postfix_peer(authority) as postfix:

@@ -13,7 +13,7 @@ from tests.e2e.program import Program, configuration, service, verdicts
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_it_goes_on_with_the_seconds_the_incident_and_the_acts_that_are_not_done(tmp_path: Path) -> None:
     side_by_side(
         lambda: restarted(tmp_path / "stopped", Program.stop), lambda: restarted(tmp_path / "killed", Program.kill)
@@ -61,7 +61,7 @@ def restarted(folder: Path, end: Callable[[Program], None]) -> None:
             assert verdicts(seconds, started + 1, max(seconds)) >= {("available", "ok")}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_reload_takes_effect_at_a_seconds_boundary_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
     with outside() as (loop, desk):
         api, other = Api(loop), Api(loop)
