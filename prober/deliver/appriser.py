@@ -7,6 +7,7 @@ thread that is late is left behind. It says no more than whether the service too
 import asyncio
 import logging
 import threading
+import warnings
 from functools import cache
 from typing import Any
 
@@ -21,8 +22,12 @@ _BODY = 4_000
 @cache
 def _apprise() -> Any:
     """The library: slow to load, so for those alone who use it. Its log would show URLs, which are secrets."""
-    import apprise
+    with warnings.catch_warnings():
+        # Its plugins try modules that newer Pythons are about to drop; that is its own matter.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
 
+        apprise.Apprise().add("json://localhost")  # loads them all
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     return apprise
 

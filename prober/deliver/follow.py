@@ -57,7 +57,7 @@ class Follower:
         if taken.key not in self._tasks and isinstance(self._receivers.get(taken.receiver), Followed):
             task = asyncio.get_running_loop().create_task(self._follow(taken), name=f"follow {taken.key}")
             self._tasks[taken.key] = (taken, task)
-            task.add_done_callback(lambda _: self._tasks.pop(taken.key, None))
+            task.add_done_callback(lambda done: self._ended(taken.key, done))
 
     def resolve(self, act: Act, receiver: str) -> None:
         """The page that `act` resolves is followed no longer; before the resolve goes out, or a look might undo it."""
@@ -78,7 +78,12 @@ class Follower:
     def _end(self, wanted: Callable[[Taken], bool]) -> None:
         for taken, task in list(self._tasks.values()):
             if wanted(taken):
+                del self._tasks[taken.key]
                 task.cancel()
+
+    def _ended(self, key: str, task: asyncio.Task[None]) -> None:
+        if key in self._tasks and self._tasks[key][1] is task:
+            del self._tasks[key]
 
     async def _follow(self, taken: Taken) -> None:
         until = self._clock.monotonic() + LONGEST
