@@ -217,6 +217,18 @@ def _oid(text: str) -> str:
     return text
 
 
+def _engine_id(text: str) -> str:
+    if not re.fullmatch(r"(0x)?([0-9a-fA-F]{2}){5,32}", text):
+        raise ValueError("is not an SNMP engine's id; write 5 to 32 bytes in hexadecimal, such as 80001f8804abcdef01")
+    return text.removeprefix("0x")
+
+
+def _account_sid(text: str) -> str:
+    if not re.fullmatch(r"AC[0-9a-fA-F]{32}", text):
+        raise ValueError("is not a Twilio account's SID; write AC and 32 hexadecimal digits")
+    return text
+
+
 def _label_name(text: str) -> str:
     if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,100}", text):
         raise ValueError("is not a label's name; use letters, digits and '_', no digit first")
@@ -291,6 +303,8 @@ Url = Annotated[str, AfterValidator(_url)]
 UrlTemplate = Annotated[str, AfterValidator(_url_template)]
 Phone = Annotated[str, AfterValidator(_phone)]
 Oid = Annotated[str, AfterValidator(_oid)]
+EngineId = Annotated[str, AfterValidator(_engine_id)]
+AccountSid = Annotated[str, AfterValidator(_account_sid)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(_proxy)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]

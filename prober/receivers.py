@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from prober.fields import (
+    AccountSid,
     Duration,
+    EngineId,
     File,
     HeaderName,
     HeaderValue,
@@ -150,10 +152,8 @@ class SnmpReceiver(Section):
     privacy: Literal["none", "des", "aes128", "aes192", "aes256"] = "aes128"
     privacy_key: Secret | None = None
     privacy_key_file: File | None = Field(None, description="a file that holds privacy_key")
-    engine_id: str | None = Field(
-        None,
-        pattern=r"^(0x)?([0-9a-fA-F]{2}){5,32}$",
-        description="version 3 traps: who we are, as the manager knows us; 5 to 32 bytes in hexadecimal",
+    engine_id: EngineId | None = Field(
+        None, description="version 3 traps: who we are, as the manager knows us; 5 to 32 bytes in hexadecimal"
     )
     context: OneLine = ""
     oid: Oid = Field("1.3.6.1.4.1.8072.9999.9999.7767", description="where PROBER-MIB stands")
@@ -162,9 +162,7 @@ class SnmpReceiver(Section):
 class TwilioReceiver(Section):
     """A telephone call through Twilio: rings a person and reads the script, and joins them to the hotline."""
 
-    account_sid: OneLine = Field(
-        pattern=r"^AC[0-9a-fA-F]{32}$", description="the account", examples=["AC00000000000000000000000000000000"]
-    )
+    account_sid: AccountSid = Field(description="the account", examples=["AC00000000000000000000000000000000"])
     auth_token: Secret | None = None
     auth_token_file: File | None = Field(None, description="a file that holds auth_token")
     from_: Annotated[Phone, Field(alias="from", description="the account's number that calls", examples=["+15550100"])]

@@ -90,7 +90,7 @@ class Snmp:
         engine = hlapi.SnmpEngine()
         builder = engine.get_mib_builder()
         if self._receiver.engine_id is not None:  # not given above, or it would be kept in a folder of all users'
-            engine_id = OctetString(hexValue=self._receiver.engine_id.removeprefix("0x"))
+            engine_id = OctetString(hexValue=self._receiver.engine_id)
             (symbol,) = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
             symbol.syntax = symbol.syntax.clone(engine_id)
             engine.snmpEngineID = symbol.syntax
