@@ -1,0 +1,159 @@
+"""The outside watcher hears from us while we are fit to measure, and nothing otherwise."""
+
+import asyncio
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+import pytest
+from asking import Desk
+
+from prober import config
+from prober.heartbeat import Heart
+
+
+class Watcher:
+    """An HTTP server that notes what it is asked, and answers `status`."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, str]] = []
+        self.status = 200
+        watcher = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                watcher.seen.append((self.command, self.path, self.rfile.read(length).decode()))
+                self.send_response(watcher.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_POST = do_GET  # noqa: N815 - http.server's name
+
+            def log_message(self, *args: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = Thread(target=self.server.serve_forever, args=(0.01,))
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/ping/secret-uuid"
+
+
+def fit(desk: Desk) -> Desk:
+    """The measuring process is heard of, and every service has a closed second."""
+    desk.view.total({"type": "totals", "store": {"ok": True}})
+    for service in desk.view.settings.services:
+        desk.view.second({"service": service, "second": 1, "cells": {"": ["available", "ok", 1, {}]}})
+    return desk
+
+
+def desk_with(url: str | None, **more: Any) -> Desk:
+    desk = Desk()
+    raw = desk.view.settings.model_dump(mode="json", include={"listen"})
+    beat = (
+        None
+        if url is None
+        else config.from_raw(
+            {
+                **raw,
+                "services": {
+                    "s": {"contract": "bird-email-enterprise", "channels": {"api": [{"name": "a", "url": "http://a"}]}}
+                },
+                "heartbeat": {"url": url, **more},
+            },
+            Path(),
+        ).heartbeat
+    )
+    desk.view.settings = desk.view.settings.model_copy(update={"heartbeat": beat})
+    return desk
+
+
+def beat(heart: Heart) -> bool:
+    return asyncio.run(heart.beat())
+
+
+def test_it_beats_while_we_are_fit_to_measure() -> None:
+    with Watcher() as watcher:
+        heart = Heart(fit(desk_with(watcher.url)).view)
+        assert beat(heart)
+        assert beat(heart)
+        assert watcher.seen == [("GET", "/ping/secret-uuid", "")] * 2
+
+
+def test_it_is_silent_when_we_are_not_fit_and_beats_again_when_we_are(caplog: pytest.LogCaptureFixture) -> None:
+    with Watcher() as watcher:
+        desk = fit(desk_with(watcher.url))
+        heart = Heart(desk.view)
+        desk.clock.monotonic += 60
+        assert not beat(heart)
+        assert not beat(heart)
+        assert watcher.seen == []
+        assert caplog.text.count("hears nothing from us: no heartbeat of the measuring process for 60 s") == 1
+        fit(desk)
+        assert beat(heart)
+    assert "secret-uuid" not in caplog.text
+
+
+def test_it_is_silent_while_the_store_fails() -> None:
+    with Watcher() as watcher:
+        desk = fit(desk_with(watcher.url))
+        desk.view.total({"type": "totals", "store": {"ok": False, "queued": 3}})
+        assert not beat(Heart(desk.view))
+        assert watcher.seen == []
+
+
+def test_signals_tell_of_a_start_and_of_being_unfit() -> None:
+    with Watcher() as watcher:
+        desk = fit(desk_with(watcher.url + "?rid=1", signals=True, method="POST"))
+        heart = Heart(desk.view)
+        beat(heart)
+        desk.clock.monotonic += 60
+        beat(heart)
+        beat(heart)
+        fit(desk)
+        beat(heart)
+        assert watcher.seen == [
+            ("POST", "/ping/secret-uuid/start?rid=1", ""),
+            ("POST", "/ping/secret-uuid?rid=1", ""),
+            ("POST", "/ping/secret-uuid/fail?rid=1", "no heartbeat of the measuring process for 60 s"),
+            ("POST", "/ping/secret-uuid?rid=1", ""),
+        ]
+
+
+def test_a_watcher_that_cannot_be_reached_is_told_once_and_without_its_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Watcher() as watcher:
+        desk = fit(desk_with(watcher.url))
+        heart = Heart(desk.view)
+        watcher.status = 500
+        assert not beat(heart)
+        assert not beat(heart)
+        watcher.status = 200
+        assert beat(heart)
+    assert not beat(heart), "it is gone"
+    assert [r.getMessage() for r in caplog.records if r.name.startswith("prober")] == [
+        "the outside watcher cannot be told that we measure: answers 500",
+        "the outside watcher cannot be told that we measure: ConnectError",
+    ]
+
+
+def test_without_one_nothing_is_called() -> None:
+    assert not beat(Heart(fit(desk_with(None)).view))
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "not a url"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(config.ConfigError, match=r"heartbeat\.url"):
+        desk_with(url)
