@@ -21,6 +21,10 @@ SUMMARY = 400
 _BY_HAND = {
     "ticket-failed": "the ticket was refused by every receiver; open it by hand",
     "hotline-failed": "the hotline was refused by every receiver; call it by hand",
+    "mail-bounced": "a mail of ours did not reach the vendor; send it another way",
+    "mail-late": "a mail of ours to the vendor is late",
+    "mail-aside": "a mail was set aside; judge it",
+    "vendor-closes": "the vendor seems to say that the ticket is closed; confirm it or object",
     "no-relay": "no relay can carry the ticket; put one right or send it by hand",
 }
 

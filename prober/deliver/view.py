@@ -111,6 +111,7 @@ class View:
         self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
         self.channels = _channels(facts)
         self.controls = _controls(_mapping(facts.get("controls")))
+        self.status_page = _status_page(_mapping(facts.get("vendor_status")))
         self.rule = _rule(_mapping(facts.get("rule")), facts)
 
 
@@ -217,6 +218,17 @@ def _channels(facts: Mapping[str, Any]) -> list[str]:
     if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
         named = [scope.partition("/")[0]]
     return [words for name, words in _CHANNELS.items() if name in named]
+
+
+def _status_page(facts: Mapping[str, Any]) -> str:
+    """What the vendor's own status page said, and when it was read; "" when it was not."""
+    read = instant(facts.get("at"))
+    if not read:
+        return ""
+    named = [(line(_mapping(e).get("title")), line(_mapping(e).get("status"))) for e in _list(facts.get("entries"))]
+    entries = [f"{title} ({status})" if status else title for title, status in named if title][:3]
+    words = ": ".join(x for x in (line(facts.get("indicator")), line(facts.get("description"))) if x)
+    return f"{words or 'nothing'}{'; ' if entries else ''}{', '.join(entries)} (read {read})"
 
 
 def _controls(facts: Mapping[str, Any]) -> str:
