@@ -92,6 +92,7 @@ class Program:
         return self
 
     def spawn(self, *wrap: str) -> None:
+        assert self._process is None or self.status is not None, "it runs already, and would be left behind"
         self._from = self._stderr.stat().st_size
         if self._forked:
             self._process = Forked(str(self.config), str(self._stderr))
