@@ -61,7 +61,7 @@ def _windows(entry: Maintenance, since: int, until: int) -> Iterator[Window]:
         yield from _of_calendar(_read(entry.ics), zone, entry.title, since, until, "ics")
         return
     start, end = _instant(entry.start, zone, "start"), _instant(entry.end, zone, "end")
-    if end <= start:
+    if _second(end) <= _second(start):
         raise MaintenanceError("end", "is not after start")
     if entry.every is None:
         if _second(start) < until and _second(end) > since:
@@ -136,10 +136,11 @@ def _of_calendar(data: bytes, zone: ZoneInfo, title: str, since: int, until: int
         for event in occurrences:
             if str(event.get("STATUS", "")).upper() == "CANCELLED":
                 continue
-            first, last = _aware(event.start, zone), _aware(event.end, zone)
+            # Instants, not local times: an hour that a change to summer time leaves out is no window.
+            first, last = _second(_aware(event.start, zone)), _second(_aware(event.end, zone))
             if last > first:
                 own = str(event.get("SUMMARY", "")) if key == "ics" else ""
-                yield Window(_second(first), _second(last), (own or title)[:200])
+                yield Window(first, last, (own or title)[:200])
     except MaintenanceError:
         raise
     except (

@@ -49,6 +49,17 @@ def test_a_weekly_window_keeps_its_local_time_over_the_change_to_winter_time() -
     ]
 
 
+def test_an_hour_that_the_change_to_summer_time_leaves_out_is_no_window() -> None:
+    weekly = entry(
+        start="2026-01-04T02:00", end="2026-01-04T03:00", every="FREQ=WEEKLY;BYDAY=SU", time_zone="Europe/Berlin"
+    )
+    days = [start[:5] for start, _ in spans(weekly, "2026-03-29T00:00")]
+    assert "03-22" in days
+    assert "03-29" not in days, "after 01:59 it was 03:00"
+    assert "04-05" in days
+    assert check(weekly) is None
+
+
 CALENDAR = """BEGIN:VCALENDAR
 VERSION:2.0
 PRODID:-//example//EN
