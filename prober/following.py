@@ -1,6 +1,6 @@
 """What became of accepted acts, between the follower of the deliveries and the measuring process's record.
 
-An acknowledgement of a page is entered as one; whatever else is learnt is entered as a note.
+An acknowledgement of a page is entered as one. Of an act that reached nobody on-call is told. All else is a note.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from prober.link import Message
 from prober.settings import Settings
 from prober.store.place import locate
 from prober.store.reader import Reader
-from rules.acts import ActKind
+from rules.acts import Act, ActKind
+from rules.incident_events import EntryKind
 
 log = logs.get("serve")
 
@@ -63,17 +64,25 @@ class Following:
             log.warning("an accepted act reached nobody", extra=extra)
         else:
             log.info("an accepted act has come further", extra=extra)
-        acknowledged = arrival.reached is Reached.ACKNOWLEDGED and act.kind is ActKind.PAGE
         self._send(
             {
                 "type": "entry",
                 "id": f"{taken.key}/{arrival.reached.value}",
                 "incident": act.incident,
-                "kind": "ack" if acknowledged else "note",
+                "kind": _kind(act, arrival.reached).value,
                 "by": arrival.by or taken.receiver,
                 "text": f"{act.kind.value} by {taken.receiver}: {arrival.reached.value}. {arrival.detail}",
+                "value": f"{act.kind.value}-unreached" if arrival.reached is Reached.FAILED else "",
+                "via": "receiver",
             }
         )
+
+
+def _kind(act: Act, reached: Reached) -> EntryKind:
+    """As what it is entered. An acknowledgement of the vendor's is not on-call's."""
+    if reached is Reached.FAILED:
+        return EntryKind.TELL
+    return EntryKind.ACK if reached is Reached.ACKNOWLEDGED and act.kind is ActKind.PAGE else EntryKind.NOTE
 
 
 def _accepted(store: Path, incidents: tuple[str, ...]) -> list[Taken]:

@@ -7,6 +7,7 @@ kept on disk.
 """
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -112,10 +113,13 @@ class Snmp:
         )
 
     async def _target(self) -> Any:
-        address = (self._receiver.host, self._receiver.port)
-        kind = hlapi.Udp6TransportTarget if ":" in self._receiver.host else hlapi.UdpTransportTarget
+        """Where it goes. Raises OSError when the manager's name has no address."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._receiver.host, self._receiver.port, type=socket.SOCK_DGRAM)
+        family, *_, address = found[0]
+        kind = hlapi.Udp6TransportTarget if family is socket.AF_INET6 else hlapi.UdpTransportTarget
         # Three tries of an inform within our deadline; the outbox does the rest.
-        return await kind.create(address, timeout=max(0.1, self._timeout / 4), retries=2)
+        return await kind.create(address[:2], timeout=max(0.1, self._timeout / 4), retries=2)
 
     def _notification(self, act: Act, key: str) -> Any:
         root = self._receiver.oid

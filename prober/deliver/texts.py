@@ -21,6 +21,8 @@ SUMMARY = 400
 _BY_HAND = {
     "ticket-failed": "the ticket was refused by every receiver; open it by hand",
     "hotline-failed": "the hotline was refused by every receiver; call it by hand",
+    "hotline-unreached": "the call to the hotline reached nobody; call it by hand",
+    "page-unreached": "a page reached nobody",
     "mail-bounced": "a mail of ours did not reach the vendor; send it another way",
     "mail-late": "a mail of ours to the vendor is late",
     "mail-aside": "a mail was set aside; judge it",

@@ -48,7 +48,7 @@ class Keys:
         if acknowledged:
             text = f"acknowledged by a key in the call of {name}"
             entry = {"type": "entry", "id": name, "incident": incident, "kind": "ack", "by": receiver.to, "text": text}
-            self._send(entry)
+            self._send({**entry, "via": "receiver"})
         return Response(twiml, media_type="text/xml")
 
     def _receiver(self, name: str) -> TwilioReceiver | None:

@@ -3,11 +3,12 @@
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from deliver_acts import FACTS, act
 
 from prober.deliver import Delivered
@@ -124,6 +125,22 @@ def test_an_inform_that_nobody_confirms_may_have_been_taken() -> None:
         (delivered,) = send(Snmp(settings, timeout=0.8), TICKET)
         assert delivered.outcome is Outcome.UNKNOWN
         assert silent.recv(65_535).count(COMMUNITY.encode()) == 1
+
+
+@pytest.mark.parametrize("loop", [None, uvloop.new_event_loop])
+def test_a_trap_goes_to_a_manager_at_an_ipv6_address_too(loop: Callable[[], asyncio.AbstractEventLoop] | None) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as manager:
+        manager.bind(("::1", 0))
+        settings = {"host": "::1", "port": manager.getsockname()[1], "community": COMMUNITY}
+        delivery = Snmp(SnmpReceiver.model_validate(settings))
+
+        async def give() -> Delivered:
+            return await delivery.deliver(TICKET, TICKET.id)
+
+        with asyncio.Runner(loop_factory=loop) as runner:
+            assert runner.run(give()).outcome is Outcome.ACCEPTED
+        manager.settimeout(10)
+        assert TICKET.id.encode() in manager.recv(65_535)
 
 
 def test_a_manager_whose_name_has_no_address_is_tried_again() -> None:

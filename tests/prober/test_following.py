@@ -61,17 +61,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "arrival", "kind", "by"),
+    ("made", "arrival", "kind", "by", "value"),
     [
-        (PAGE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="Ada"), "ack", "Ada"),
-        (PAGE, Arrival(Reached.DELIVERED, "pressed 1"), "note", "r"),
-        (PAGE, Arrival(Reached.FAILED, "pressed 1"), "note", "r"),
-        (HOTLINE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="the vendor"), "note", "the vendor"),
+        (PAGE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="Ada"), "ack", "Ada", ""),
+        (PAGE, Arrival(Reached.DELIVERED, "pressed 1"), "note", "r", ""),
+        (PAGE, Arrival(Reached.FAILED, "pressed 1"), "tell", "r", "page-unreached"),
+        (HOTLINE, Arrival(Reached.FAILED, "pressed 1"), "tell", "r", "hotline-unreached"),
+        (HOTLINE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="the vendor"), "note", "the vendor", ""),
     ],
 )
 @pytest.mark.usefixtures("quick")
 def test_what_is_learnt_is_entered_into_the_incident(
-    tmp_path: Path, made: Act, arrival: Arrival, kind: str, by: str
+    tmp_path: Path, made: Act, arrival: Arrival, kind: str, by: str, value: str
 ) -> None:
     async def test() -> None:
         b = Bench(tmp_path, r=Pager(arrival))
@@ -84,6 +85,8 @@ def test_what_is_learnt_is_entered_into_the_incident(
             "kind": kind,
             "by": by,
             "text": f"{made.kind} by r: {arrival.reached}. pressed 1",
+            "value": value,
+            "via": "receiver",
         }
         await b.following.close()
 
@@ -134,7 +137,7 @@ def test_acts_of_closed_incidents_are_followed_no_longer(tmp_path: Path) -> None
         b.following.opened(OPEN)
         assert len(b.following.follower.following) == 1
         b.following.opened({"type": "incidents", "open": [{"id": "another"}]})
-        assert len(b.following.follower.following) == 0
+        assert list(b.following.follower.following) == []
         await b.following.close()
 
     within(test)

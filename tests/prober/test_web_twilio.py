@@ -66,6 +66,7 @@ def test_a_key_acknowledges_in_the_name_of_the_number_that_was_called(key: str) 
         "kind": "ack",
         "by": "+493012345678",
         "text": "acknowledged by a key in the call of on_call.twilio-1",
+        "via": "receiver",
     }
 
 
