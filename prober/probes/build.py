@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from prober import vendors
 from prober.probes.call import Probe
 from prober.probes.conversation import Conversation
 from prober.probes.http import Expectation, HttpPlan
-from prober.probes.httpx_engine import HttpxEngine
 from prober.probes.reactor import Reactor
 from prober.probes.resolve import Resolver
 from prober.probes.smtp import SmtpPlan
@@ -19,6 +19,9 @@ from prober.probes.tcp import TcpConversation
 from prober.probes.wire import WireProbe
 from prober.settings import ApiEndpoint, Control, SmtpEndpoint
 from rules.model import Kind
+
+if TYPE_CHECKING:
+    from prober.probes.httpx_engine import HttpxEngine
 
 _PORTS = {"http": 80, "https": 443}
 #: In a request target beside letters, digits and -._; % stands for what is encoded already.
@@ -66,8 +69,10 @@ class Engines:
     redact: Callable[[str], str] = str
 
     @cached_property
-    def httpx(self) -> HttpxEngine:
+    def httpx(self) -> "HttpxEngine":
         """Started when the first endpoint wants it; it has a thread and a loop of its own."""
+        from prober.probes.httpx_engine import HttpxEngine  # httpx is slow to load, and few want it
+
         return HttpxEngine(self.loop)
 
     def api(self, endpoint: ApiEndpoint) -> Probe:
