@@ -5,6 +5,7 @@ fault; so one success, or one failure by anybody else's fault, keeps a second fr
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from rules.model import SERVER_FAULTS, Cell, Fault, Tally, Verdict
 from rules.reasons import NO_CALL, OK
@@ -31,6 +32,8 @@ def intern_cell(cell: Cell) -> Cell:
 
 def judge(tally: Tally) -> Cell:
     """The cell of an endpoint's or a channel's second, from all the calls that began in it."""
+    if not tally.counts:  # a stall makes ten thousand endpoints so at once
+        return _idle(tally.void or (_foremost(tally.missed.items()) if tally.missed else "") or NO_CALL)
     if len(tally.counts) != 1:
         return _judge(tally)
     (((fault, reason), n),) = tally.counts.items()
@@ -43,6 +46,12 @@ def judge(tally: Tally) -> Cell:
             _lone.clear()
         known = _lone[key] = _judge(tally)
     return known
+
+
+@lru_cache(maxsize=_MOST)
+def _idle(reason: str) -> Cell:
+    """The cell of a second without a call."""
+    return intern_cell(Cell(Verdict.UNMEASURED, reason, 0))
 
 
 def _judge(tally: Tally) -> Cell:
