@@ -55,8 +55,10 @@ class Slot:
 
     def tally(self, first: int, end: int) -> Tally:
         """The tally of the endpoints from `first` to before `end` together."""
+        if end == first + 1:
+            return self._alone(first)
         counts: dict[tuple[Fault, str], int] = {}
-        if successes := (self.ok[first] if end == first + 1 else sum(self.ok[first:end])):
+        if successes := sum(self.ok[first:end]):
             counts[Fault.NONE, "ok"] = successes
         missed: dict[str, int] = {}
         if self.bad:
@@ -64,6 +66,14 @@ class Slot:
         if self.missed:
             _gather(self.missed, first, end, missed)
         return Tally(counts, missed, self.void)
+
+    def _alone(self, index: int) -> Tally:
+        """One endpoint's tally, of which an outage may need ten thousand."""
+        bad, missed = self.bad.get(index), self.missed.get(index)
+        counts = dict(bad) if bad else {}
+        if successes := self.ok[index]:
+            counts[Fault.NONE, "ok"] = successes
+        return Tally(counts, dict(missed) if missed else {}, self.void)
 
 
 def _gather(by_endpoint: dict[int, dict[_K, int]], first: int, end: int, into: dict[_K, int]) -> None:
