@@ -66,7 +66,7 @@ def resume(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:
     going = replace(run, standing=Standing.RUNNING, since=at)
     if run.used < run.span:
         return _reckon(going, clock, calendar, at)
-    return replace(going, next=_later(clock, calendar, at, run.span) if run.acted else at, warn=())
+    return replace(going, next=_later(clock, calendar, at, run.span, run.acted) if run.acted else at, warn=())
 
 
 def resettle(run: Running, clock: Clock, span: Span, calendar: Calendar, at: int) -> Running:
@@ -97,7 +97,8 @@ def shift(run: Running, clock: Clock, calendar: Calendar, delta: int, at: int) -
 
 def acted(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:
     """What is done when it is due was done at `at`; when it is done again, as long as the clock is late."""
-    return replace(run, acted=run.acted + 1, next=_later(clock, calendar, at, run.span))
+    times = run.acted + 1
+    return replace(run, acted=times, next=_later(clock, calendar, at, run.span, times))
 
 
 def end(run: Running, standing: Standing, at: int) -> Running:
@@ -118,7 +119,10 @@ def _reckon(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:
     return replace(run, due=due, warn=tuple(warn), next=due)
 
 
-def _later(clock: Clock, calendar: Calendar, at: int, span: int) -> int:
+def _later(clock: Clock, calendar: Calendar, at: int, span: int, times: int) -> int:
+    """When it is done again, after it was done `times` times; 0: not again."""
+    if clock.at_most and times >= clock.at_most:
+        return 0
     if clock.again is not None:
         return add(calendar, at, clock.again.on(calendar.day))
     return add(calendar, at, span) if clock.every else 0

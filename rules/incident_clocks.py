@@ -9,6 +9,8 @@ from rules.contracts.calendar import ALWAYS, Calendar
 from rules.contracts.clauses import Clock, Mark
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import RecordKind
+from rules.incident_names import clock_topic
+from rules.incident_oncall import resolve_topic
 from rules.incident_state import Plan
 
 
@@ -50,6 +52,7 @@ def _met(d: Draft, clock: Clock, run: Running, at: int) -> None:
     late = max(0, clocks.late(run, at))
     put(d, clocks.end(run, Standing.MET, at))
     _record(d, RecordKind.CLOCK_MET, clock, run, at=at, late=late)
+    resolve_topic(d, clock_topic(clock.name), text=f"{clock.title}: what was waited for has come.")
     if clock.every:
         _start(d, clock, at)
 
@@ -118,6 +121,7 @@ def _stop(d: Draft, run: Running, why: str) -> None:
     put(d, clocks.end(run, Standing.STOPPED, d.second))
     late = max(0, clocks.late(run, d.second))
     d.record(RecordKind.CLOCK_STOPPED, clock=run.name, due=run.due, late=late, why=why)
+    resolve_topic(d, clock_topic(run.name), text=f"The clock was stopped: {why}.")
     d.change(later=tuple((at, name) for at, name in d.incident.later if name != run.name))
 
 

@@ -1,6 +1,6 @@
 """One step of an incident while it is being made: the state so far, and the records and acts that it causes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,10 @@ from rules.incident_state import Incident, Made, Plan, ServiceState, Status
 
 #: Nanoseconds in a second.
 SECOND = 10**9
+
+
+#: So many notes are kept although they are settled: later ones name them.
+_NOTES = 10
 
 
 class Draft:
@@ -70,8 +74,13 @@ class Draft:
         topic: str = "",
         episode: int = 0,
         created: int = 0,
+        passing: bool = False,
+        resolved: bool = False,
     ) -> Act:
-        """Has an act carried out. One that was made before is not made again: its key would be the same."""
+        """Has an act carried out. One that was made before is not made again: its key would be the same.
+
+        `passing`, `resolved`: of `rules.incident_state.Made`.
+        """
         incident = self.incident
         act = Act(
             incident=incident.id,
@@ -84,8 +93,8 @@ class Draft:
             facts=facts,
         )
         if incident.act(act.id) is None:
-            made = Made(act.id, kind, act.episode, step, receivers, topic)
-            self.change(made=(*incident.made, made))
+            made = Made(act.id, kind, act.episode, step, receivers, topic, passing=passing, resolved=resolved)
+            self.change(made=(*(_without_passed(incident.made) if passing else incident.made), made))
             self.acts.append(act)
             self.record(RecordKind.ACT, act=act.id, kind=kind.value, step=step, receivers=list(receivers))
         return act
@@ -101,3 +110,9 @@ class Draft:
 
     def done(self) -> Step:
         return Step(self.state, tuple(self.records), tuple(self.acts), tuple(self.withdrawn), self.refused)
+
+
+def _without_passed(made: tuple[Made, ...]) -> Iterator[Made]:
+    """Of what comes again and again for days, the records keep everything; the state only what can still matter."""
+    notes = [m.id for m in made if m.kind is ActKind.NOTE][-_NOTES:]
+    return (m for m in made if not m.forgettable or m.id in notes)

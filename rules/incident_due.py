@@ -16,7 +16,7 @@ from rules.incident_clocks import calendar_of, put
 from rules.incident_draft import Draft
 from rules.incident_events import RecordKind
 from rules.incident_hotline import call_hotline
-from rules.incident_names import stamp
+from rules.incident_names import clock_topic, stamp
 from rules.incident_oncall import page_these
 from rules.incident_state import Mode, Status
 from rules.incident_ticket import note
@@ -49,7 +49,15 @@ def _lapse(d: Draft, clock: Clock, run: Running) -> None:
     put(d, left)
     d.record(RecordKind.CLOCK_WARNED, clock=clock.name, article=clock.article, due=run.due)
     text = f"{clock.title} ({clock.article}) is due at {stamp(run.due)}. {_ours(clock)}".strip()
-    page_these(d, d.plan.on_call, _step(d, "warn", clock), None, text=text, **_facts(clock, run))
+    _page(d, d.plan.on_call, _step(d, "warn", clock), clock, run, text)
+
+
+def _page(
+    d: Draft, receivers: tuple[str, ...], step: str, clock: Clock, run: Running, text: str, repeat: int = 0
+) -> None:
+    """Pages about a clock are resolved when it is met or stopped."""
+    topic, facts = clock_topic(clock.name), _facts(clock, run)
+    page_these(d, receivers, step, None, topic, passing=True, repeat=repeat, text=text, **facts)
 
 
 def _ours(clock: Clock) -> str:
@@ -82,7 +90,7 @@ def _overdue(clock: Clock, run: Running) -> str:
 
 def _chase(d: Draft, clock: Clock, run: Running) -> None:
     text = f"{_overdue(clock, run)} {clock.asks}".strip()
-    note(d, _step(d, "chase", clock), d.facts(text=text, **_facts(clock, run)))
+    note(d, _step(d, "chase", clock), d.facts(text=text, **_facts(clock, run)), passing=True)
 
 
 def _call_again(d: Draft, clock: Clock, run: Running) -> None:
@@ -96,14 +104,14 @@ def _call_again(d: Draft, clock: Clock, run: Running) -> None:
     elif i.wait or pending:
         d.record(RecordKind.HOTLINE_NOT_CALLED, why="a call is on its way", clock=clock.name)
     else:
-        call_hotline(d, f"late: {clock.name}", _step(d, "again", clock), text=_overdue(clock, run))
+        call_hotline(d, f"late: {clock.name}", _step(d, "again", clock), _overdue(clock, run))
 
 
 def _page_next(d: Draft, clock: Clock, run: Running) -> None:
     """The first level, and with each time that it is due one level further."""
     further = d.plan.further[min(run.acted, len(d.plan.further)) - 1].receivers if d.plan.further else ()
     text = f"{_overdue(clock, run)} {_ours(clock)}".strip()
-    page_these(d, (*d.plan.on_call, *further), _step(d, "due", clock), None, text=text, **_facts(clock, run))
+    _page(d, (*d.plan.on_call, *further), f"due-{clock.name}-{run.begun}", clock, run, text, repeat=run.acted)
 
 
 def _escalate(d: Draft, clock: Clock, run: Running) -> None:
@@ -137,7 +145,7 @@ def _escalate_now(d: Draft, name: str) -> None:
     else:
         d.record(RecordKind.NOT_ESCALATED, clock=name, why="no receiver is configured")
         by_hand = f"{text} Reach the {escalation.title} by hand: no receiver is configured."
-        page_these(d, d.plan.on_call, _step(d, "escalate", clock), None, text=by_hand, **_facts(clock, run))
+        _page(d, d.plan.on_call, _step(d, "escalate", clock), clock, run, by_hand)
 
 
 _ACTIONS = {

@@ -69,7 +69,7 @@ def call_hotline(d: Draft, because: str, step: str = "call", text: str = "") -> 
         before = d.incident.act(wait.act) if wait else None
         pending = bool(before and before.kind is ActKind.NOTE and before.status is Status.PENDING)
         facts = d.facts(because=because, note_pending=pending) | ({"text": text} if text else {})
-        d.make(ActKind.HOTLINE, step, d.plan.hotline, facts)
+        d.make(ActKind.HOTLINE, step, d.plan.hotline, facts, passing=step != "call")
 
 
 def stand_down(d: Draft, _: object = None) -> None:

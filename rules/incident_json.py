@@ -32,24 +32,28 @@ from rules.model import Condition
 VERSION = 2
 
 
+def plan_text(plan: Plan) -> str:
+    """A plan as JSON."""
+    plain = {
+        "service": plan.service,
+        "title": plan.title,
+        "pack": plan.pack.to_mapping(),
+        "mode": plan.mode,
+        "tickets": plan.tickets,
+        "hotline": plan.hotline,
+        "on_call": plan.on_call,
+        "further": [asdict(level) for level in plan.further],
+        "page_again": plan.page_again,
+        "escalation": plan.escalation,
+        "ask_for": plan.ask_for,
+        "calendars": {name: calendar.to_mapping() for name, calendar in plan.calendars.items()},
+    }
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+
+
 def write(state: ServiceState) -> str:
-    plan = state.plan
     plain = {
         "version": VERSION,
-        "plan": {
-            "service": plan.service,
-            "title": plan.title,
-            "pack": plan.pack.to_mapping(),
-            "mode": plan.mode,
-            "tickets": plan.tickets,
-            "hotline": plan.hotline,
-            "on_call": plan.on_call,
-            "further": [asdict(level) for level in plan.further],
-            "page_again": plan.page_again,
-            "escalation": plan.escalation,
-            "ask_for": plan.ask_for,
-            "calendars": {name: calendar.to_mapping() for name, calendar in plan.calendars.items()},
-        },
         "held": [asdict(h) for h in state.held],
         "incident": asdict(state.incident) if state.incident else None,
         "last": state.last,
@@ -58,7 +62,8 @@ def write(state: ServiceState) -> str:
         "maintenance": state.maintenance,
         "silenced": state.silenced,
     }
-    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+    rest = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+    return f'{{"plan":{state.plan.json},{rest[1:]}'
 
 
 def read(text: str) -> ServiceState:

@@ -20,6 +20,11 @@ def topic_of(matter: ConditionRaised | ConditionCleared) -> str:
     return f"{matter.condition}:{matter.scope}"
 
 
+def clock_topic(clock: str) -> str:
+    """What a page about a clock of the agreement is about: `clock:call-back`."""
+    return f"clock:{clock}"
+
+
 def incident_of(act: str) -> str:
     """The incident that an act's id names; "" when it names none."""
     return act.partition("/")[0] if "/" in act else ""

@@ -8,7 +8,7 @@ from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ConditionCleared, ConditionRaised, RecordKind
 from rules.incident_facts import recovery, what_follows
 from rules.incident_names import topic_of
-from rules.incident_state import Paging, Status
+from rules.incident_state import Paging
 
 
 def page(d: Draft, e: ConditionRaised) -> None:
@@ -32,7 +32,7 @@ def page_own(d: Draft, e: ConditionRaised) -> None:
     """A page of its own for what concerns on-call alone: told from others of the incident by its number."""
     d.change(alarms=d.incident.alarms + 1, own=(*d.incident.own, e.matter))
     step = f"{e.condition}-{d.incident.alarms}"
-    page_each(d, step, e, topic_of(e))
+    page_these(d, d.plan.on_call, step, e, topic_of(e), passing=True)
     _await_answer(d, step)
 
 
@@ -42,14 +42,29 @@ def page_each(d: Draft, step: str, cause: ConditionRaised | None, topic: str = "
 
 
 def page_these(
-    d: Draft, receivers: tuple[str, ...], step: str, cause: ConditionRaised | None, topic: str = "", **more: Any
+    d: Draft,
+    receivers: tuple[str, ...],
+    step: str,
+    cause: ConditionRaised | None,
+    topic: str = "",
+    *,
+    passing: bool = False,
+    repeat: int = 0,
+    **more: Any,
 ) -> None:
-    """Pages each of `receivers`; within a maintenance window nobody is paged."""
+    """Pages each of `receivers`; within a maintenance window nobody is paged.
+
+    Whoever has had this page gets its repeat of that number, which shares its alert and is resolved with it.
+    """
     if d.state.maintenance:
         d.record(RecordKind.NOT_PAGED, step=step, why=f"maintenance: {', '.join(d.state.maintenance)}")
         return
+    facts = d.facts(cause, **more)
+    had = {r for m in d.incident.made if m.kind is ActKind.PAGE and m.step == step for r in m.receivers}
     for receiver in receivers:
-        d.make(ActKind.PAGE, step, (receiver,), d.facts(cause, **more), topic=topic)
+        again = bool(repeat) and receiver in had
+        named = f"{step}{REPEAT}{repeat}" if again else step
+        d.make(ActKind.PAGE, named, (receiver,), facts, topic=topic, passing=passing or again, resolved=again)
 
 
 # --- until somebody acknowledges
@@ -79,18 +94,8 @@ def page_on(d: Draft, _: object = None) -> None:
 def _repeat(d: Draft, paging: Paging) -> None:
     n = paging.repeats + 1
     d.change(paging=replace(paging, repeats=n, again=d.now + d.plan.page_again * SECOND))
-    _forget_repeats(d)
     reached = (*d.plan.on_call, *(r for level in d.plan.further[: paging.level] for r in level.receivers))
-    step = f"{paging.step}{REPEAT}{n}"
-    page_these(d, reached, step, None, _topic(d, paging), text=_unanswered(paging))
-    # They share the alert of the page that they repeat, and are resolved with it.
-    d.change(made=tuple(replace(m, resolved=True) if m.step == step else m for m in d.incident.made))
-
-
-def _forget_repeats(d: Draft) -> None:
-    """Of a page that is repeated for days, the records keep every repeat; the state does not."""
-    kept = (m for m in d.incident.made if REPEAT not in m.step or m.status is Status.PENDING)
-    d.change(made=tuple(kept))
+    page_these(d, reached, paging.step, None, _topic(d, paging), repeat=n, text=_unanswered(paging))
 
 
 def _topic(d: Draft, paging: Paging) -> str:
@@ -131,4 +136,13 @@ def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
             d.mark(m.id, resolved=True)
             own = next((h for h in d.state.held if topic_of(h) == m.topic), None)
             facts = d.facts(own, **more)
-            d.make(ActKind.PAGE_RESOLVE, m.step, m.receivers, facts, after=m.id, topic=m.topic, episode=m.episode)
+            d.make(
+                ActKind.PAGE_RESOLVE,
+                m.step,
+                m.receivers,
+                facts,
+                after=m.id,
+                topic=m.topic,
+                episode=m.episode,
+                passing=m.passing,
+            )

@@ -78,6 +78,13 @@ class Plan:
     escalation: tuple[str, ...] = ()
     ask_for: int = 300
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    #: The plan as JSON, made once: it goes into every state that is written down.
+    json: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from rules.incident_json import plan_text  # it needs the values of this file
+
+        object.__setattr__(self, "json", plan_text(self))
 
     def severity_of(self, held: ConditionRaised, *, confirmed: bool = False) -> Severity | None:
         """The agreement's severity for what holds; None when it is no matter of the agreement's."""
@@ -91,8 +98,9 @@ class Plan:
 class Made:
     """An act that was made. `started`: UTC ns of its first attempt (0: none began); a step of the clock moves it.
 
-    `topic` tells what a page is about: "" for the agreement's matter, else condition:scope. `resolved`: its resolve was
-    made too.
+    `topic` tells what a page is about: "" for the agreement's matter, clock:name for a clock, else condition:scope.
+    `resolved`: its resolve was made too. `passing`: one of many of its kind (a reminder, a repeat), forgotten once it is
+    settled, since its step is never used again.
     """
 
     id: str
@@ -104,6 +112,12 @@ class Made:
     status: Status = Status.PENDING
     started: int = 0
     resolved: bool = False
+    passing: bool = False
+
+    @property
+    def forgettable(self) -> bool:
+        over = self.status is not Status.PENDING and (self.kind is not ActKind.PAGE or self.resolved)
+        return self.passing and over
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +142,7 @@ class HeldNote:
     step: str
     created: int
     facts: Mapping[str, Any]
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

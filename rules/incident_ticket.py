@@ -41,7 +41,7 @@ def note_recovered(d: Draft, e: ConditionCleared) -> None:
     note(d, "recovered", d.facts(**recovery(d.incident.cause, e)))
 
 
-def note(d: Draft, step: str, facts: dict[str, Any]) -> None:
+def note(d: Draft, step: str, facts: dict[str, Any], *, passing: bool = False) -> None:
     """Adds to the ticket, by the receiver that took it. While none has, the note is held: it follows the ticket.
 
     It is held too while consent is asked for, and is not sent in an episode for which consent was declined.
@@ -53,12 +53,12 @@ def note(d: Draft, step: str, facts: dict[str, Any]) -> None:
     elif incident.declined == incident.episode:
         d.record(RecordKind.NOTE_NOT_SENT, step=step, why="on-call declined")
     elif incident.ask or (ticket and ticket.status is Status.PENDING):
-        d.change(notes=(*incident.notes, HeldNote(incident.episode, step, d.second, facts)))
+        d.change(notes=(*incident.notes, HeldNote(incident.episode, step, d.second, facts, passing)))
         d.record(RecordKind.NOTE_HELD, step=step, ticket=ticket.act if ticket else "")
     elif ticket is None or ticket.status is Status.FAILED:
         d.record(RecordKind.NOTE_NOT_SENT, step=step, why="no ticket was opened")
     else:
-        send_note(d, HeldNote(incident.episode, step, d.second, facts), ticket)
+        send_note(d, HeldNote(incident.episode, step, d.second, facts, passing), ticket)
 
 
 def send_note(d: Draft, held: HeldNote, ticket: Ticket) -> None:
@@ -69,7 +69,16 @@ def send_note(d: Draft, held: HeldNote, ticket: Ticket) -> None:
         return
     # How the ticket stands is told as it is now; all else as it was when the note was due.
     facts = {**held.facts, **ticket_facts(d.incident), "ticket_pending": False}
-    d.make(ActKind.NOTE, held.step, (receiver,), facts, after=ticket.act, episode=held.episode, created=held.created)
+    d.make(
+        ActKind.NOTE,
+        held.step,
+        (receiver,),
+        facts,
+        after=ticket.act,
+        episode=held.episode,
+        created=held.created,
+        passing=held.passing,
+    )
 
 
 def send_held_notes(d: Draft) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from prober import packs
+from prober.cli import contract_text
 from prober.errors import Exit
 from rules.contracts.model import Pack
 
@@ -15,6 +16,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="list the built-in packs", description="List the built-in packs.")
     show = actions.add_parser("show", help="print a pack", description="Print a pack, built in or of a file.")
     show.add_argument("name", metavar="NAME", help="a built-in pack's name, or the path of a file")
+    show.add_argument(
+        "--format",
+        choices=("text", "yaml"),
+        default="text",
+        help="text: prose with articles, to hold against the document (default); yaml: as a file of one's own begins",
+    )
     check = actions.add_parser(
         "check", help="say what is wrong with a pack", description="Say what is wrong with a pack."
     )
@@ -24,7 +31,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.action == "show":
         pack = packs.load(args.name, Path())
-        print(yaml.safe_dump(pack.to_mapping(), sort_keys=False, allow_unicode=True, width=100), end="")
+        if args.format == "yaml":
+            print(yaml.safe_dump(pack.to_mapping(), sort_keys=False, allow_unicode=True, width=100), end="")
+        else:
+            print(contract_text.text(pack), end="")
     elif args.action == "check":
         pack = packs.load(str(Path(args.file).absolute()), Path())  # a path, even without a slash in it
         print(f"{args.file}: ok ({pack.title})")

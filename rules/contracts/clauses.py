@@ -136,8 +136,8 @@ class Clock:
 
     `calendar` is one of the pack's, or `always`. `every`: it is a cadence, begun anew by what stops it. `pauses`: it stands
     still while the vendor waits for us. `warn`: how long before it is due on-call is told (on the same calendar).
-    `due`: what is then done, in order; `again`: how long after that it is done again, as long as the clock is late. `asks`:
-    the words with which the vendor is asked for what is late, or we are reminded.
+    `due`: what is then done, in order; `again`: how long after that it is done again, as long as the clock is late, `at_most` so
+    often (0: without end). `asks`: the words with which the vendor is asked for what is late, or we are reminded.
     """
 
     name: str
@@ -153,6 +153,7 @@ class Clock:
     warn: tuple[Span, ...] = ()
     due: tuple[Action, ...] = ()
     again: Span | None = None
+    at_most: int = 0
     asks: str = ""
     severities: tuple[str, ...] = ()
     when: When = field(default_factory=dict)

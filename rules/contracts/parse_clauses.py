@@ -130,6 +130,7 @@ def _clock(name: str, s: Section) -> Clock:
         warn=_spans(s, "warn"),
         due=s.choices("due", Action, "list what is done when it is due", required=False),
         again=s.parsed("again", SPAN_RIGHT, read_span),
+        at_most=s.number("at_most", "write how often at most", default=0),
         asks=s.text("asks", "write the words with which the vendor is asked", required=False),
         severities=s.texts("severities", "list the severities that have it", required=False),
         when=when(s),

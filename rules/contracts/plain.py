@@ -53,7 +53,8 @@ def _clause(value: Any, leave: str = "") -> dict[str, Any]:
     made = {}
     for name in value.__slots__:
         item = getattr(value, name)
-        if name == leave or (name not in _ALWAYS and (item in _NOTHING or item is False)):
+        nothing = item in _NOTHING or (item == 0 and isinstance(item, int))  # False is 0 too
+        if name == leave or (nothing and name not in _ALWAYS):
             continue
         made[name] = _item(item)
     return made

@@ -102,11 +102,11 @@ class Section:
                 self.faults.add(self.at(key), f"{word!r} is not known", known)
         return tuple(found)
 
-    def number(self, key: str, right: str) -> int:
-        """A whole number of 1 or more."""
-        value = self.take(key, right)
+    def number(self, key: str, right: str, *, default: int | None = None) -> int:
+        """A whole number of 1 or more; `default` None: it must be there."""
+        value = self.take(key, right, required=default is None)
         if value is None:
-            return 1
+            return 1 if default is None else default
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             self.faults.add(self.at(key), f"{_kind(value)} where a whole number of 1 or more is wanted", right)
             return 1

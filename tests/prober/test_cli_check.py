@@ -448,7 +448,7 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
 def test_the_built_in_packs_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["contracts"]) == Exit.OK
     assert "bird-email-enterprise    Bird Email Enterprise" in capsys.readouterr().out.splitlines()
-    assert main(["contracts", "show", "bird-email-enterprise"]) == Exit.OK
+    assert main(["contracts", "show", "bird-email-enterprise", "--format", "yaml"]) == Exit.OK
     assert yaml.safe_load(capsys.readouterr().out)["conditions"]["unavailable"]["severity"] == "critical"
 
 
@@ -456,7 +456,7 @@ def test_a_pack_of_one_s_own_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["contracts", "show", "bird-email-enterprise"]) == Exit.OK
+    assert main(["contracts", "show", "bird-email-enterprise", "--format", "yaml"]) == Exit.OK
     (tmp_path / "ours.yaml").write_text(capsys.readouterr().out, encoding="utf-8")
     assert main(["contracts", "check", "ours.yaml"]) == Exit.OK
     assert capsys.readouterr().out == "ours.yaml: ok (Bird Email Enterprise)\n"
