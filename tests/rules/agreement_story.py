@@ -4,6 +4,7 @@
 gives back what was done on the way, as `16:45:00 page pager due-call-back`.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from rules.incident import (
 from rules.model import Condition
 
 NS = 10**9
+#: A reminder's step ends with a count, which says nothing to a reader.
+_REMINDER = re.compile(r"^((?:warn|due|chase|again|late|escalate)-.*?)-\d+(?:~\d+)?$")
 YEAR = 2026
 
 
@@ -141,7 +144,7 @@ class Agreement:
 
     def line(self, second: int, act: Act) -> str:
         """`16:45:00 page pager due-call-back`; what a step counts is left out, since it says nothing to a reader."""
-        return f"{self.clock(second)[11:]} {act.kind} {act.receivers[0]} {act.step.rstrip('0123456789').rstrip('-')}"
+        return f"{self.clock(second)[11:]} {act.kind} {act.receivers[0]} {_REMINDER.sub(r'\1', act.step)}"
 
     @property
     def acts(self) -> list[Act]:
