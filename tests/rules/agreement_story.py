@@ -144,7 +144,8 @@ class Agreement:
 
     def line(self, second: int, act: Act) -> str:
         """`16:45:00 page pager due-call-back`; what a step counts is left out, since it says nothing to a reader."""
-        return f"{self.clock(second)[11:]} {act.kind} {act.receivers[0]} {_REMINDER.sub(r'\1', act.step)}"
+        step = _REMINDER.sub(r"\1", act.step)
+        return f"{self.clock(second)[11:]} {act.kind} {act.receivers[0]} {step}"
 
     @property
     def acts(self) -> list[Act]:
