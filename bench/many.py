@@ -76,7 +76,9 @@ def healthy(settings: Settings) -> Iterator[Row]:
         timer = subprocess.Popen([sys.executable, "-m", "bench.lags", "timer", str(count), str(bare)], cwd=ROOT)
         try:
             with program.running(here.folder, given, stats=ours) as running:
-                running.wait_until("prober_seconds_total{.*available.*}", 6, within=120)
+                running.wait_until(
+                    "prober_seconds_total{.*available.*}", 24, within=120
+                )  # a dozen seconds: all are connected
                 program.until_quiet()
                 for process in (timer, running.process):
                     process.send_signal(signal.SIGUSR1)
