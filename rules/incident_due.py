@@ -48,7 +48,7 @@ def _lapse(d: Draft, clock: Clock, run: Running) -> None:
         return
     put(d, left)
     d.record(RecordKind.CLOCK_WARNED, clock=clock.name, article=clock.article, due=run.due)
-    text = f"{clock.title} ({clock.article}) is due at {stamp(run.due)}. {_ours(clock)}".strip()
+    text = f"{clock.title}: due at {stamp(run.due)} by the agreement ({clock.article}). {_ours(clock)}".strip()
     _page(d, d.plan.on_call, _step(d, "warn", clock), clock, run, text)
 
 
@@ -85,10 +85,14 @@ def _facts(clock: Clock, run: Running) -> dict[str, Any]:
 
 
 def _overdue(clock: Clock, run: Running) -> str:
-    return f"{clock.title} was due at {stamp(run.due)} by the agreement ({clock.article})."
+    return f"{clock.title}: was due at {stamp(run.due)} by the agreement ({clock.article})."
 
 
 def _chase(d: Draft, clock: Clock, run: Running) -> None:
+    """Not while the vendor waits for us: the clock goes on where the agreement says so, but asking would be out of place."""
+    if d.incident.waiting == "us":
+        d.record(RecordKind.NOTE_NOT_SENT, step=f"chase-{clock.name}", why="the vendor waits for us")
+        return
     text = f"{_overdue(clock, run)} {clock.asks}".strip()
     note(d, _step(d, "chase", clock), d.facts(text=text, **_facts(clock, run)), passing=True)
 
@@ -108,8 +112,10 @@ def _call_again(d: Draft, clock: Clock, run: Running) -> None:
 
 
 def _page_next(d: Draft, clock: Clock, run: Running) -> None:
-    """The first level, and with each time that it is due one level further."""
-    further = d.plan.further[min(run.acted, len(d.plan.further)) - 1].receivers if d.plan.further else ()
+    """The first level, and with each time that it is due one level further, as long as there is one."""
+    if run.acted > max(1, len(d.plan.further)):
+        return
+    further = d.plan.further[run.acted - 1].receivers if d.plan.further else ()
     text = f"{_overdue(clock, run)} {_ours(clock)}".strip()
     _page(d, (*d.plan.on_call, *further), f"due-{clock.name}-{run.begun}", clock, run, text, repeat=run.acted)
 

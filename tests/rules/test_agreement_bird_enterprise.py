@@ -46,7 +46,7 @@ class TestACriticalIssue:
         a = a_critical_issue()
         a.entered("Fri 20 Nov 16:37:20", EntryKind.INTAKE)
         assert a.at("Fri 20 Nov 16:52:19") == ["16:47:20 page pager warn-call-back"]
-        assert "is due at 2026-11-20 15:52:20 UTC" in a.text("warn-call-back")
+        assert ": due at 2026-11-20 15:52:20 UTC by the agreement" in a.text("warn-call-back")
 
     def test_when_they_are_over_the_next_level_the_ticket_the_hotline_and_the_manager_hear_of_it(self) -> None:
         a = a_critical_issue("Fri 20 Nov 16:00")
@@ -60,7 +60,7 @@ class TestACriticalIssue:
             "16:25:00 escalation tam late-call-back",
         ]
         assert a.text("chase-call-back") == (
-            "Call back after the intake was due at 2026-11-20 15:25:00 UTC by the agreement (Problème Critique, (ii) 2). "
+            "Call back after the intake: was due at 2026-11-20 15:25:00 UTC by the agreement (Problème Critique, (ii) 2). "
             "The call back of an agent within fifteen minutes of the intake has not reached us. Please call our contact now."
         )
 

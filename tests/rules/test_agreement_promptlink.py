@@ -71,6 +71,15 @@ def test_each_one_is_expected_and_chased_again_and_again() -> None:
     ]
 
 
+def test_nobody_is_chased_while_the_vendor_waits_for_us() -> None:
+    a = a_ticket("Fri 20 Nov 16:00")
+    a.entered("Fri 20 Nov 17:00", EntryKind.WAITING_FOR_US)
+    assert [line for line in a.at("Fri 20 Nov 18:00") if "note" in line] == []
+    assert a.newest(RecordKind.NOTE_NOT_SENT)["why"] == "the vendor waits for us"
+    a.entered("Fri 20 Nov 18:30", EntryKind.WAITING_FOR_THEM)
+    assert a.at("Fri 20 Nov 20:00") == ["20:00:00 note desk chase-updates"]
+
+
 def test_an_update_begins_the_next_two_hours() -> None:
     a = a_ticket("Fri 20 Nov 16:00")
     a.at("Fri 20 Nov 18:05")

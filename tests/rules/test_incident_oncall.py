@@ -1,0 +1,326 @@
+"""On-call's levels, pages that are repeated until somebody acknowledges, and maintenance windows."""
+
+from incident_story import AGREEMENT, NS, T0, Story, pack_with
+
+from rules.acts import Outcome
+from rules.incident import EntryKind, Level, Phase, RecordKind
+from rules.model import Condition
+
+PAGE, TICKET, CALL, RESOLVE = (
+    "1/page/pager/open",
+    "1/ticket/mail/open",
+    "1/hotline/call/call",
+    "1/page_resolve/pager/open",
+)
+LEVELS = (Level(600, ("second",)), Level(1800, ("boss", "chief")))
+
+
+class TestLevels:
+    def test_the_next_one_is_paged_when_nobody_has_acknowledged(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        assert s.tick(599) == []
+        assert s.tick(600) == ["1/page/second/open"]
+        assert "Nobody has acknowledged" in s.act("1/page/second/open").facts["text"]
+        assert s.tick(1800) == ["1/page/boss/open", "1/page/chief/open"]
+        assert s.tick(10_000) == []
+
+    def test_an_acknowledgement_ends_it_and_names_the_contact(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.entry(300, EntryKind.ACK)
+        assert s.tick(5000) == []
+        s.cleared(6000)
+        assert s.act("1/note/mail/recovered").facts["acknowledged_by"] == "ann"
+
+    def test_a_new_episode_wants_an_acknowledgement_of_its_own(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.entry(10, EntryKind.ACK)
+        s.cleared(300)
+        s.raised(400)
+        assert "2/page/second/open" in s.tick(1000)
+
+    def test_a_recovery_ends_it_and_every_level_is_told(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.tick(600)
+        assert s.cleared(700)[-2:] == [RESOLVE, "1/page_resolve/second/open"]
+        assert s.tick(5000) == []
+
+    def test_on_calls_own_matters_rise_too(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0, Condition.BLIND)
+        assert s.tick(600) == ["1/page/second/blind-1"]
+        assert s.cleared(700, Condition.BLIND) == ["1/page_resolve/pager/blind-1", "1/page_resolve/second/blind-1"]
+
+    def test_the_recovery_does_not_end_it_while_a_matter_of_on_calls_own_goes_on(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0, Condition.FAILING, "api")
+        s.raised(10)
+        s.cleared(100)
+        assert s.tick(600) == ["1/page/second/failing-1"]
+        s.cleared(700, Condition.FAILING, "api")
+        assert s.tick(5000) == []
+
+    def test_a_clock_that_is_set_moves_them_with_it(self) -> None:
+        s = Story(further=LEVELS[:1])
+        s.raised(0)
+        s.clock(3610, 3600)
+        s.tick(4199)
+        assert [a.id for a in s.acts if "second" in a.id] == []
+        assert s.tick(4200)[-1] == "1/page/second/open"
+
+
+class TestRepeats:
+    def test_a_page_is_repeated_until_somebody_acknowledges(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        assert s.tick(299) == []
+        assert s.tick(300) == ["1/page/pager/open~1"]
+        assert s.tick(600) == ["1/page/pager/open~2"]
+        s.entry(601, EntryKind.ACK)
+        assert s.tick(5000) == []
+
+    def test_a_repeat_shares_the_alert_and_is_resolved_with_it(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.tick(300)
+        assert s.act("1/page/pager/open~1").alert("pager") == s.act(PAGE).alert("pager")
+        assert [a for a in s.cleared(400) if "resolve" in a] == [RESOLVE]
+
+    def test_the_levels_that_were_reached_are_repeated(self) -> None:
+        s = Story(page_again=400, further=LEVELS)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.tick(400)
+        s.tick(600)
+        assert s.tick(800) == ["1/page/pager/open~2", "1/page/second/open~2"]
+
+    def test_after_days_the_state_has_not_grown(self) -> None:
+        s = Story(page_again=60)
+        s.raised(0)
+        for i in range(1, 200):
+            s.tick(60 * i)
+            s.accepted(60 * i, f"{s.acts[0].incident}/1/page/pager/open~{i}", "pager")
+        assert s.state.incident is not None
+        assert len(s.state.incident.made) < 6
+
+    def test_a_clock_that_is_set_makes_no_flood(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.clock(86_410, 86_400)
+        assert "1/page/pager/open~1" not in s.tick(86_500)
+        assert s.tick(86_700)[-1:] == ["1/page/pager/open~1"]
+
+    def test_on_calls_own_pages_are_forgotten_once_they_are_over(self) -> None:
+        s = Story()
+        s.raised(0)
+        for i in range(1, 50):
+            s.raised(100 * i, Condition.FAILING, "api")
+            s.cleared(100 * i + 50, Condition.FAILING, "api")
+            for kind in ("page", "page_resolve"):
+                s.accepted(100 * i + 60, f"{s.acts[0].incident}/1/{kind}/pager/failing-{i}", "pager")
+        assert s.state.incident is not None
+        assert len(s.state.incident.made) < 8
+
+
+class TestMaintenance:
+    """Seconds are measured and marked; nobody is paged, no ticket is opened."""
+
+    def test_what_is_over_before_the_window_ends_reaches_nobody(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        assert s.raised(10) == []
+        assert s.raised(20, Condition.FAILING, "smtp") == []
+        assert s.cleared(300) == []
+        assert s.cleared(310, Condition.FAILING, "smtp") == []
+        assert s.maintenance(600, begins=False) == []
+        assert (s.state.phase, s.state.silenced, s.state.maintenance) == (Phase.NONE, (), ())
+
+    def test_what_outlasts_it_acts_at_its_end(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        s.raised(10)
+        assert s.tick(300) == []
+        assert s.maintenance(600, begins=False) == [PAGE, TICKET]
+        assert s.act(TICKET).incident == "bird-20261122T101000Z"
+        assert s.act(TICKET).facts["onset"] == T0 - 49
+
+    def test_the_agreements_matter_comes_first(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        s.raised(10, Condition.FAILING, "api")
+        s.raised(20)
+        assert s.maintenance(600, begins=False) == [PAGE, TICKET, "1/page/pager/failing-1"]
+
+    def test_two_windows_overlap_and_the_last_one_counts(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        s.maintenance(5, begins=True, title="network")
+        s.raised(10)
+        assert s.maintenance(600, begins=False) == []
+        assert s.maintenance(700, begins=False, title="network") == [PAGE, TICKET]
+
+    def test_told_twice_it_changes_nothing(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        before = s.state
+        s.maintenance(0, begins=True)
+        assert s.state is before
+        s.maintenance(1, begins=False)
+        s.maintenance(1, begins=False)
+        assert [r.detail["begins"] for r in s.records] == [True, False]
+
+    def test_an_open_incident_goes_on_without_pages(self) -> None:
+        s = Story(further=LEVELS, page_again=300)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.maintenance(10, begins=True)
+        assert s.tick(700) == []
+        assert s.result(701, s.id(CALL), Outcome.PERMANENT, final=True) == []
+        assert s.detail(RecordKind.NOT_PAGED)["why"] == "maintenance: new disks"
+        assert "1/note/mail/recovered" in s.cleared(800)
+        assert s.state.phase is Phase.RECOVERED
+
+    def test_again_within_the_window_it_is_no_new_episode_before_the_window_ends(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.cleared(300)
+        s.maintenance(310, begins=True)
+        assert s.raised(320) == []
+        assert s.state.phase is Phase.RECOVERED
+        assert s.maintenance(600, begins=False) == ["2/page/pager/open", "2/note/mail/unavailable-again"]
+
+    def test_what_goes_on_after_a_closing_within_the_window_waits_for_its_end(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.maintenance(10, begins=True)
+        s.entry(20, EntryKind.CLOSED_BY_VENDOR)
+        assert s.state.phase is Phase.NONE
+        acts = s.maintenance(600, begins=False)
+        assert acts == [PAGE, TICKET]
+        assert s.act(TICKET).incident == "bird-20261122T101000Z"
+
+    def test_what_is_nobodys_matter_stays_so(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        s.raised(10, Condition.PARTIAL, "api/a")
+        assert s.maintenance(600, begins=False) == []
+        assert [h.condition for h in s.state.held] == [Condition.PARTIAL]
+        assert s.state.silenced == ()
+
+    def test_a_warning_of_a_clock_reaches_nobody_within_it(self) -> None:
+        s = Story(pack=AGREEMENT)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.entry(2, EntryKind.INTAKE)
+        s.maintenance(10, begins=True)
+        assert s.tick(602) == []
+        assert [r.kind for r in s.last.records] == [RecordKind.CLOCK_WARNED, RecordKind.NOT_PAGED]
+
+
+class TestReopening:
+    def closed(self) -> Story:
+        s = Story(pack=AGREEMENT)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.entry(2, EntryKind.INTAKE)
+        s.cleared(300)
+        s.entry(400, EntryKind.CLOSED_BY_VENDOR)
+        return s
+
+    def test_the_same_incident_goes_on_with_its_ticket(self) -> None:
+        s = self.closed()
+        assert s.entry(500, EntryKind.REOPEN).refused == ""
+        assert s.state.phase is Phase.RECOVERED
+        assert s.detail(RecordKind.REOPENED)["by"] == "ann"
+        assert s.raised(600)[0] == "2/page/pager/open"
+        assert len(s.tickets()) == 1
+
+    def test_by_its_name(self) -> None:
+        s = self.closed()
+        incident = s.acts[0].incident
+        assert s.entry(500, EntryKind.REOPEN, incident="bird-20250101T000000Z").refused == (
+            f"incident bird-20250101T000000Z is not the newest that was closed; {incident} is"
+        )
+        assert s.entry(501, EntryKind.REOPEN, incident=incident).refused == ""
+
+    def test_what_is_open_cannot_be_reopened(self) -> None:
+        s = self.closed()
+        s.raised(500)
+        assert s.entry(600, EntryKind.REOPEN).refused == f"incident {s.acts[-1].incident} is open"
+
+    def test_its_clocks_were_stopped_and_stay_so(self) -> None:
+        s = self.closed()
+        assert s.detail(RecordKind.CLOCK_STOPPED) == {
+            "clock": "call-back",
+            "due": T0 + 902,
+            "late": 0,
+            "why": "the incident was closed",
+        }
+        s.entry(500, EntryKind.REOPEN)
+        assert s.tick(5000) == []
+
+    def test_on_calls_own_matter_is_over_when_it_is_over(self) -> None:
+        s = Story()
+        s.raised(0, Condition.BLIND)
+        s.cleared(10, Condition.BLIND)
+        assert s.entry(20, EntryKind.REOPEN).refused == "no incident of bird is open"
+
+
+class TestWhatIsEntered:
+    def test_a_step_is_recorded_with_who_when_and_how(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.entry(60, EntryKind.FIRST_RESPONSE, ticket="4711", when=30)
+        assert s.detail(RecordKind.LIFE) == {
+            "step": "first_response",
+            "by": "ann",
+            "text": "as said on the phone",
+            "at": (T0 + 60) * NS,
+            "ticket": "4711",
+            "when": T0 + 30,
+        }
+
+    def test_the_tickets_number_is_taken_down_once(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.entry(60, EntryKind.NOTE, ticket="4711")
+        s.entry(61, EntryKind.UPDATE, ticket="9999")
+        assert s.state.incident is not None
+        assert s.state.incident.ticket is not None
+        assert s.state.incident.ticket.number == "4711"
+
+    def test_what_is_told_to_on_call_is_told_once_an_episode(self) -> None:
+        s = Story()
+        s.raised(0)
+        acts = [a.id for a in s.entry(60, EntryKind.TELL, value="mail-bounced").acts]
+        assert acts == [s.id("1/page/pager/mail-bounced")]
+        assert s.act("1/page/pager/mail-bounced").facts["text"] == "as said on the phone"
+        assert s.entry(61, EntryKind.TELL, value="mail-bounced").acts == ()
+        assert s.entry(62, EntryKind.TELL).acts[0].step == "tell"
+
+    def test_nothing_can_have_happened_after_it_was_entered(self) -> None:
+        s = Story(pack=AGREEMENT)
+        s.raised(0)
+        s.entry(60, EntryKind.INTAKE, when=4000)
+        assert s.state.incident is not None
+        assert s.state.incident.clocks[0].begun == T0 + 60
+
+    def test_a_confirmation_of_what_has_recovered_is_recorded_and_asks_for_nothing(self) -> None:
+        pack = pack_with(
+            conditions={
+                "unavailable": {"severity": "non-critical", "confirmed": "critical", "article": "silent"},
+            }
+        )
+        s = Story(pack=pack)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.cleared(300)
+        assert s.entry(310, EntryKind.CONFIRM).acts == ()
+        assert s.detail(RecordKind.SEVERITY)["now"] == "critical"
