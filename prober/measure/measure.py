@@ -78,6 +78,10 @@ class Measure:
 
         `closed` says of a service that is not measured yet which second it has closed last.
         """
+        if self._plan is None:  # getting ready took its time; nothing ran that could have stood still
+            self._beat = self._reading()
+            self._grid.follow(self._beat.monotonic, self._beat.realtime)
+            self._judge.beat = self._beat.monotonic
         second = self.utc() // NS
         if self._plan is not None:
             second = max(second, self._newest()) + 1

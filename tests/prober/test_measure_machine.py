@@ -36,6 +36,15 @@ def test_the_seconds_of_a_gap_are_stalled(events_first: bool) -> None:
     assert world.measure.stalls == 1
 
 
+def test_getting_ready_is_no_gap() -> None:
+    world = World()
+    world.clock.pass_(round(2.3 * NS))  # lanes are built, the store is read
+    world.adopt(world.lane())
+    world.run(3)
+    assert world.measure.stalls == 0
+    assert world.verdicts(3, 4) == [AVAILABLE] * 2
+
+
 def test_a_second_of_the_gap_that_holds_a_success_is_available() -> None:
     world = World()
     world.adopt(world.lane(script=lambda _: Reply(300 * MS)))
