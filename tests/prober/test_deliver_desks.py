@@ -424,7 +424,10 @@ def test_a_jira_issue_has_project_type_label_priority_and_fields() -> None:
     async def test() -> None:
         fake = FakeJira()
         async with running(fake) as url:
-            more: dict[str, Any] = {"issue_type": "Incident", "fields": {"components": [{"name": "mail"}], "labels": ["vendor"]}}
+            more: dict[str, Any] = {
+                "issue_type": "Incident",
+                "fields": {"components": [{"name": "mail"}], "labels": ["vendor"]},
+            }
             await give(jira_desk(url, **more), TICKET)
         fields = sent(fake, "POST")["fields"]
         assert fields["project"] == {"key": "VEN"}
