@@ -85,8 +85,6 @@ def shift(run: Running, clock: Clock, calendar: Calendar, delta: int, at: int) -
 
     The begin is moved; how much has been used is kept, and the end reckoned anew.
     """
-    if not run.live:
-        return run
     moved = replace(run, begun=run.begun + delta, since=run.since + delta)
     if run.standing is Standing.PAUSED:
         return replace(moved, due=run.due + delta)
@@ -106,8 +104,8 @@ def end(run: Running, standing: Standing, at: int) -> Running:
 
 
 def late(run: Running, at: int) -> int:
-    """Seconds on the wall by which it was late at `at`; negative: so long before it was due."""
-    return at - run.due
+    """Seconds on the wall by which it was late at `at`; 0: it was not. What passed while it stood still does not count."""
+    return max(0, (run.since if run.standing is Standing.PAUSED else at) - run.due)
 
 
 def _reckon(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:

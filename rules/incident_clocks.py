@@ -49,7 +49,7 @@ def _start(d: Draft, clock: Clock, at: int) -> None:
 
 def _met(d: Draft, clock: Clock, run: Running, at: int) -> None:
     """What it waited for has come; a cadence begins anew."""
-    late = max(0, clocks.late(run, at))
+    late = clocks.late(run, at)
     put(d, clocks.end(run, Standing.MET, at))
     _record(d, RecordKind.CLOCK_MET, clock, run, at=at, late=late)
     resolve_topic(d, clock_topic(clock.name), text=f"{clock.title}: what was waited for has come.")
@@ -58,7 +58,7 @@ def _met(d: Draft, clock: Clock, run: Running, at: int) -> None:
 
 
 def _hold_up(d: Draft, at: int) -> None:
-    for clock, run in _live(d):
+    for clock, run in live(d):
         if clock.pauses and run.standing is Standing.RUNNING:
             paused = clocks.pause(run, calendar_of(d.plan, clock.calendar), at)
             put(d, paused)
@@ -66,7 +66,7 @@ def _hold_up(d: Draft, at: int) -> None:
 
 
 def _go_on(d: Draft, at: int) -> None:
-    for clock, run in _live(d):
+    for clock, run in live(d):
         if run.standing is Standing.PAUSED:
             going = clocks.resume(run, clock, calendar_of(d.plan, clock.calendar), at)
             put(d, going)
@@ -104,7 +104,7 @@ def stop_all(d: Draft, why: str) -> None:
 def shift_all(d: Draft, delta: int) -> None:
     """The machine's clock was set by `delta` ns: what was stamped by the old one is moved."""
     seconds = delta // SECOND
-    for clock, run in _live(d):
+    for clock, run in live(d):
         put(d, clocks.shift(run, clock, calendar_of(d.plan, clock.calendar), seconds, d.second))
     d.change(
         marks={moment: at + seconds for moment, at in d.incident.marks.items()},
@@ -112,14 +112,15 @@ def shift_all(d: Draft, delta: int) -> None:
     )
 
 
-def _live(d: Draft) -> list[tuple[Clock, Running]]:
+def live(d: Draft) -> list[tuple[Clock, Running]]:
+    """The clocks that run or stand still, each with its clause."""
     runs = ((d.plan.pack.clock(run.name), run) for run in d.incident.clocks if run.live)
     return [(clock, run) for clock, run in runs if clock is not None]
 
 
 def _stop(d: Draft, run: Running, why: str) -> None:
     put(d, clocks.end(run, Standing.STOPPED, d.second))
-    late = max(0, clocks.late(run, d.second))
+    late = clocks.late(run, d.second)
     d.record(RecordKind.CLOCK_STOPPED, clock=run.name, due=run.due, late=late, why=why)
     resolve_topic(d, clock_topic(run.name), text=f"The clock was stopped: {why}.")
     d.change(later=tuple((at, name) for at, name in d.incident.later if name != run.name))

@@ -12,7 +12,7 @@ from rules.acts import ActKind
 from rules.clocks import Running
 from rules.contracts.calendar import opens
 from rules.contracts.clauses import Action, Clock, Party
-from rules.incident_clocks import calendar_of, put
+from rules.incident_clocks import calendar_of, live, put
 from rules.incident_draft import Draft
 from rules.incident_events import RecordKind
 from rules.incident_hotline import call_hotline
@@ -25,11 +25,9 @@ from rules.incident_ticket import note
 def look_at_clocks(d: Draft, _: object = None) -> None:
     """Time has passed."""
     now = d.second
-    for run in d.incident.clocks:
+    for clock, run in live(d):
         if run.lapses and run.lapses <= now:
-            clock = d.plan.pack.clock(run.name)
-            if clock is not None:
-                _lapse(d, clock, run)
+            _lapse(d, clock, run)
     for at, name in d.incident.later:
         if at <= now:
             _escalate_now(d, name)
@@ -142,7 +140,8 @@ def _escalate_now(d: Draft, name: str) -> None:
     facts = d.facts(text=text, to=escalation.title, **_facts(clock, run))
     i = d.incident
     if d.plan.mode is Mode.OBSERVE or i.ask or i.declined == i.episode:
-        d.record(RecordKind.NOT_ESCALATED, clock=name, why=d.plan.mode.value if not i.declined else "declined")
+        why = "on-call declined" if i.declined == i.episode else f"mode {d.plan.mode}"
+        d.record(RecordKind.NOT_ESCALATED, clock=name, why=why)
     elif d.plan.escalation:
         ticket = i.ticket
         d.make(

@@ -3,6 +3,7 @@
 from enum import Enum, auto
 
 from rules.acts import ActResult, Outcome
+from rules.contracts.model import Pack
 from rules.incident_events import (
     ConditionCleared,
     ConditionRaised,
@@ -15,7 +16,7 @@ from rules.incident_events import (
     Started,
     Tick,
 )
-from rules.incident_state import Phase, ServiceState, Status
+from rules.incident_state import Incident, Phase, ServiceState, Status
 from rules.model import Condition
 
 
@@ -115,19 +116,17 @@ def _raised(state: ServiceState, e: ConditionRaised) -> What:
         return What.RAISED_OWN if state.plan.on_call_alone(e) else What.RAISED_OTHER
     if state.incident is None or state.phase is not Phase.OPEN:
         return What.RAISED
-    seen = state.incident.seen
+    incident, pack = state.incident, state.plan.pack
+    seen = incident.seen
     if e.condition is Condition.UNAVAILABLE and e.matter in seen and not _unavailable(state):
         return What.RAISED_AGAIN
-    if state.plan.pack.rank(severity.name) > _highest(state):
+    if pack.rank(severity.name) > _highest(pack, incident):
         return What.RAISED_HIGHER
     return What.RAISED_SEEN if e.matter in seen else What.RAISED_FURTHER
 
 
-def _highest(state: ServiceState) -> int:
+def _highest(pack: Pack, incident: Incident) -> int:
     """The rank of the most severe of what this episode has had."""
-    incident, pack = state.incident, state.plan.pack
-    if incident is None:
-        return 0
     found = (pack.severity_of(condition, scope, confirmed=incident.confirmed) for condition, scope in incident.seen)
     return max((pack.rank(severity.name) for severity in found if severity), default=0)
 

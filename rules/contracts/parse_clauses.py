@@ -151,6 +151,8 @@ def _within(s: Section) -> Within:
             ((by, of),) = one.items()
             inner = Section(of, f"{path}.{by}", s.faults)
             values = {str(key): _span(str(text), inner.at(str(key)), s.faults) for key, text in inner.pairs()}
+            if not values:
+                s.faults.add(f"{path}.{by}", "holds no duration", _WITHIN)
             return Within(str(by), values)
         case _:
             s.faults.add(path, "is no duration", _WITHIN)
