@@ -21,6 +21,7 @@ from prober.redact import Redactor
 from prober.settings import Settings
 from prober.web.app import app
 from prober.web.calling import Calling
+from prober.web.entries import Entries
 from prober.web.health import Reloads
 from prober.web.server import WebServer
 from prober.web.twilio import Keys
@@ -54,6 +55,7 @@ class Serving:
         handler: logs.Handler,
         following: Following,
         outlook: Outlook,
+        entries: Entries,
     ) -> None:
         self._outlook = outlook
         self._view = view
@@ -69,6 +71,7 @@ class Serving:
             "totals": view.total,
             "incidents": self._incidents,
             "reloaded": self._reloaded,
+            "entered": entries.answered,
             "act": self._act,
             "withdraw": lambda message: outbox.withdraw(str(message["act"])),
         }
@@ -168,8 +171,9 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     guard, calling, following = Guard(), Calling(view), Following(send)
     slow = chores.scheduler(view, send, guard)
     outlook = Outlook(view, send, slow)
-    serving = Serving(view, reloads, outbox, guard, handler, following, outlook)
-    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send)))
+    entries = Entries(view, send)
+    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries)
+    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")

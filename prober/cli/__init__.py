@@ -20,7 +20,7 @@ COMMANDS = {
     "once": "call each endpoint once and show how it went",
     "demo": "a mail platform that fails on command, and prober against it",
     "seconds": "show closed seconds and their verdicts",
-    "incidents": "show incidents",
+    "incidents": "show incidents, and enter what people did about them",
     "contracts": "show the contract packs",
     "schema": "print the JSON Schema of the configuration",
 }

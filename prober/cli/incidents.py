@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 
 from prober import instants
-from prober.cli import incident_trail, stored
+from prober.cli import incident_entries, incident_trail, stored
 from prober.errors import Exit, UsageError
 from prober.store import IncidentHead, Reader
 
-HELP = "show incidents"
+HELP = "show incidents, and enter what people did about them"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     shower.add_argument("incident", metavar="ID")
     stored.add_arguments(shower, formats, again=True)
+    incident_entries.add(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,7 +76,11 @@ def _show(args: argparse.Namespace) -> int:
 
 
 #: What `prober incidents` can do; those that change something are told to the running program.
-_ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {"list": _list, "show": _show}
+_ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "show": _show,
+    **dict.fromkeys(incident_entries.STEPS, incident_entries.run),
+}
 
 
 def head_facts(head: IncidentHead) -> dict[str, object]:

@@ -4,7 +4,6 @@ import argparse
 import csv
 import itertools
 import json
-import re
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -30,8 +29,7 @@ _COLOURS = {
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    # argparse takes "-1h" for an option unless it looks like a negative number to it, and there is no public way to say so.
-    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
+    stored.takes_times(parser)
     parser.add_argument("service", metavar="SERVICE")
     parser.add_argument("--channel", metavar="api|smtp", help="one channel's seconds (default: the service's)")
     parser.add_argument("--endpoint", metavar="NAME", help="one endpoint's seconds")

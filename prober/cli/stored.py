@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,19 +30,30 @@ class _Lenient(Mapping[str, str]):
 def add_arguments(parser: argparse.ArgumentParser, formats: Sequence[str], *, again: bool = False) -> None:
     """`--config` and `--format`. `again`: for a subcommand of a command that has them too."""
     suppressed: dict[str, Any] = {"default": argparse.SUPPRESS} if again else {}
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="CONFIG",
-        help="the configuration (default: prober.yaml)",
-        **(suppressed or {"default": Path("prober.yaml")}),
-    )
+    add_config(parser, again=again)
     parser.add_argument(
         "--format",
         choices=formats,
         help="default: a table for a terminal, plain text for a pipe",
         **(suppressed or {"default": "table"}),
     )
+
+
+def add_config(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """`--config` alone. `again`: for a subcommand of a command that has it too."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="the configuration (default: prober.yaml)",
+        default=argparse.SUPPRESS if again else Path("prober.yaml"),
+    )
+
+
+def takes_times(parser: argparse.ArgumentParser) -> None:
+    """Let options of `parser` take times such as -1h."""
+    # argparse takes "-1h" for an option unless it looks like a negative number to it, and there is no public way to say so.
+    parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
 
 
 def configuration(path: Path) -> Loaded:

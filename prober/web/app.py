@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prober.web.entries import Entries
 from prober.web.health import Health, Reloads
 from prober.web.metrics import Metrics
 from prober.web.page import Page, stylesheet
@@ -29,8 +30,10 @@ _HEADERS: Final = {
 }
 
 
-def app(view: View, reloads: Reloads, call_once: CallOnce, keys: Keys | None = None) -> ASGIApp:
-    """The application. `call_once` makes the calls of /probe, `keys` answers telephone calls."""
+def app(
+    view: View, reloads: Reloads, call_once: CallOnce, keys: Keys | None = None, entries: Entries | None = None
+) -> ASGIApp:
+    """The application. `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps."""
     health, metrics, page = Health(view, reloads), Metrics(view), Page(view)
     starlette = Starlette(
         routes=[
@@ -41,6 +44,11 @@ def app(view: View, reloads: Reloads, call_once: CallOnce, keys: Keys | None = N
             Route("/-/healthy", health.healthy),
             Route("/-/ready", health.ready),
             Route("/-/reload", health.reload, methods=["POST"]),
+            *(
+                [Route("/api/incidents/{incident}/{kind}", entries.post, methods=["POST"])]
+                if entries is not None
+                else []
+            ),
             *([Route(keys.path, keys.post, methods=["POST"])] if keys is not None else []),
         ],
         exception_handlers={404: _missing, 405: _wrong_method, 500: _failed},

@@ -12,6 +12,7 @@ from prober import config
 from prober.board import Board
 from prober.link import Message
 from prober.web.app import app
+from prober.web.entries import Entries
 from prober.web.health import Reloads
 from prober.web.probe import CallOnce
 from prober.web.targets import Callee
@@ -41,7 +42,8 @@ class Desk:
         self.board = Board.create(KEYS)
         settings = config.from_raw({**raw, "web": web}, Path())
         self.view.configured(settings, self.board, 0, {"bird": ("critical",)})
-        self.app = app(self.view, self.reloads, call_once or _nothing)
+        self.entries = Entries(self.view, self._send)
+        self.app = app(self.view, self.reloads, call_once or _nothing, entries=self.entries)
 
     def show(self, view: View) -> None:
         """Show another view than its own."""
@@ -57,17 +59,27 @@ class Desk:
         return await asyncio.wait_for(self._sending.get(), 10)
 
     def ask(
-        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, peer: str = "192.0.2.7"
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        peer: str = "192.0.2.7",
+        body: bytes = b"",
     ) -> httpx.Response:
         """One request, answered."""
-        return asyncio.run(self.asked(path, method, headers, peer))
+        return asyncio.run(self.asked(path, method, headers, peer, body))
 
     async def asked(
-        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, peer: str = "192.0.2.7"
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        peer: str = "192.0.2.7",
+        body: bytes = b"",
     ) -> httpx.Response:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(peer, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://prober.test") as client:
-            return await client.request(method, path, headers=headers)
+            return await client.request(method, path, headers=headers, content=body or None)
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
