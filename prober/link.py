@@ -15,8 +15,9 @@ measure to serve
              counters since measure started, once a second (that they come is the heartbeat); `oldest` is the age of the oldest
              pending act in seconds. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS, one more than
              there are bounds.
-  incidents  {open: [{id, service, severity, phase, episode, conditions, opened, onset, ticket, number, reference}...]}: on
-             every change. `number` is the vendor's for the ticket, `reference` what the receiver called it (a Message-ID).
+  incidents  {open: [{id, service, severity, phase, episode, conditions, opened, onset, ticket, number, reference,
+             clocks: [{name, state, due...}]}...]}: on every change. `number` is the vendor's for the ticket, `reference` what
+             the receiver called it (a Message-ID).
   act        {act: {...}, earlier: [{receiver, outcome, at}...]}: carry this out (fields of rules.acts.Act); sent again after
              serve restarts, then with the attempts on record.
   withdraw   {act}: no longer wanted.

@@ -110,6 +110,15 @@ def _state(snapshot: Snapshot) -> Iterator[Metric]:
     for key, n in sorted(counts.items()):
         incidents.add_metric(key, n)
     yield incidents
+    clocks = GaugeMetricFamily(
+        "prober_clock_due_seconds",
+        "Until a running clock of the agreement is due; negative when it is late.",
+        labels=("service", "clock"),
+    )
+    for incident in snapshot.incidents:
+        for name, due in incident.clocks:
+            clocks.add_metric((incident.service, name), due - snapshot.now)
+    yield clocks
 
 
 def _counted(settings: Settings, totals: Totals) -> Iterator[Metric]:

@@ -77,7 +77,10 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """The head of an open incident (message `incidents`); `onset` is UTC seconds."""
+    """The head of an open incident (message `incidents`); `onset` is UTC seconds.
+
+    `clocks`: name and due (UTC seconds) of the agreement's clocks that run.
+    """
 
     id: str
     service: str
@@ -87,6 +90,7 @@ class OpenIncident:
     conditions: tuple[str, ...]
     onset: int
     ticket: str
+    clocks: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "OpenIncident":
@@ -99,6 +103,11 @@ class OpenIncident:
             conditions=tuple(str(c) for c in entry.get("conditions") or ()),
             onset=int(entry.get("onset") or 0),
             ticket=str(entry.get("ticket") or ""),
+            clocks=tuple(
+                (str(clock["name"]), int(clock["due"]))
+                for clock in entry.get("clocks") or ()
+                if clock.get("state") == "running"
+            ),
         )
 
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from asking import Desk
+from asking import NOW, Desk
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -50,6 +50,20 @@ def value(found: dict[str, Metric], family: str, labels: dict[str, str] | None =
     samples = [s for s in found[family].samples if s.labels == (labels or {}) and s.name == (name or s.name)]
     assert len(samples) == 1, f"{family} {labels}: {found[family].samples}"
     return float(samples[0].value)
+
+
+def test_a_clock_that_runs_says_how_long_until_it_is_due_and_one_that_does_not_says_nothing() -> None:
+    desk = busy()
+    clocks = [
+        {"name": "call_back", "state": "running", "due": int(NOW) + 840},
+        {"name": "update", "state": "running", "due": int(NOW) - 60},
+        {"name": "first_response", "state": "met", "due": int(NOW) - 900},
+    ]
+    desk.view.opened({"open": [{"id": "bird-1", "service": "bird", "severity": "critical", "clocks": clocks}]})
+    found = families(desk.ask("/metrics").text)
+    assert value(found, "prober_clock_due_seconds", {"service": "bird", "clock": "call_back"}) == 840
+    assert value(found, "prober_clock_due_seconds", {"service": "bird", "clock": "update"}) == -60
+    assert len(found["prober_clock_due_seconds"].samples) == 2
 
 
 def test_both_formats_say_the_same() -> None:
