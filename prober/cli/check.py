@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from prober import advice
+from prober import advice, limits
 from prober.advice import MONTH, Load
 from prober.config import ConfigError, load
 from prober.errors import Exit
@@ -33,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     for warning in advice.warnings(loaded.settings, loaded.base):
         print(textwrap.fill(f"warning: {warning}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     print("\n".join(_month(advice.loads(loaded.settings), len(loaded.settings.controls))))
+    for note in limits.notes(loaded.settings, loaded.base):
+        print(textwrap.fill(f"note: {note}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     print(f"{args.config}: ok")
     return Exit.OK
 
