@@ -23,7 +23,8 @@ class Standing(StrEnum):
 class Running:
     """One run of a clock. `due` is where it stood last, while it is paused. `warn`: when on-call is still to be warned.
 
-    `next`: when something is to be done because it is due; 0: nothing any more. `acted`: how often that was done.
+    `next`: when something is to be done because it is due; 0: nothing any more. `acted`: how often that was done; `page`: the
+    step of the page that told of it first.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Running:
     warn: tuple[int, ...] = ()
     next: int = 0
     acted: int = 0
+    page: str = ""
     ended: int = 0
 
     @property

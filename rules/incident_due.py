@@ -115,7 +115,9 @@ def _page_next(d: Draft, clock: Clock, run: Running) -> None:
         return
     further = d.plan.further[run.acted - 1].receivers if d.plan.further else ()
     text = f"{_overdue(clock, run)} {_ours(clock)}".strip()
-    _page(d, (*d.plan.on_call, *further), f"due-{clock.name}-{run.begun}", clock, run, text, repeat=run.acted)
+    step = run.page or _step(d, "due", clock)
+    put(d, replace(run, page=step))
+    _page(d, (*d.plan.on_call, *further), step, clock, run, text, repeat=run.acted)
 
 
 def _escalate(d: Draft, clock: Clock, run: Running) -> None:

@@ -220,6 +220,12 @@ class TestAcrossARestart:
         assert s.state.incident is not None
         assert s.state.incident.clock("answer") is None
 
+    def test_one_that_was_met_stays_met(self) -> None:
+        s = with_ticket(Story(pack=pack_of()))
+        s.entry(60, EntryKind.UPDATE)
+        s.reloaded(100, pack=pack_of(within="2h"))
+        assert run_of(s).standing is Standing.MET
+
     def test_the_same_after_a_reload_that_changes_nothing_of_it(self) -> None:
         s = with_ticket(Story(pack=pack_of()))
         s.reloaded(100, title="Mail")
@@ -329,7 +335,7 @@ class TestWhatIsDone:
 
         levels = (Level(10**6, ("second",)), Level(10**7, ("boss",)))
         s = with_ticket(Story(pack=pack_of(due=["page"], again="10m"), further=levels))
-        due = f"due-answer-{T0}"
+        due = "due-answer-1"
         assert s.tick(HOUR) == [f"1/page/pager/{due}", f"1/page/second/{due}"]
         assert s.tick(HOUR + 600) == [f"1/page/pager/{due}~2", f"1/page/boss/{due}"]
         assert s.tick(HOUR + 1200) == []

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from incident_story import BIRD, NS, PLAN, T0, pack_with
+from incident_story import AGREEMENT, BIRD, NS, PLAN, T0, pack_with
 
-from rules.acts import Act, ActKind, ActResult, Outcome
+from rules.acts import REPEAT, Act, ActKind, ActResult, Outcome
+from rules.clocks import Running, Standing
+from rules.contracts.calendar import UTC, Calendar
+from rules.contracts.model import Pack
+from rules.contracts.spans import week_of
 from rules.incident import (
     ClockStepped,
     ConditionCleared,
@@ -16,6 +20,8 @@ from rules.incident import (
     Entry,
     EntryKind,
     Event,
+    Level,
+    Maintenance,
     Mode,
     Phase,
     Plan,
@@ -29,6 +35,7 @@ from rules.incident import (
 )
 from rules.model import Condition
 
+OFFICE = Calendar(UTC, week_of("mon-sun", "10:02-10:05, 10:10-18:00"))
 MAPS_MORE = pack_with(
     conditions={"unavailable": "critical", "partial": "non-critical", "intermittent": "non-critical"},
     on_call_alone=["failing", "blind"],
@@ -36,19 +43,42 @@ MAPS_MORE = pack_with(
 _severities = BIRD.to_mapping()["severities"]
 _severities["critical"]["after_ticket"] = False
 AT_ONCE = pack_with(severities=_severities)
-#: Packs in which the hotline comes after the ticket.
-TICKET_FIRST = (BIRD, MAPS_MORE)
+_back = AGREEMENT.to_mapping()["clocks"]["call-back"]
+#: The agreement as it stands, with clocks that run while the machine's few minutes pass.
+CHASES = Pack.parse(
+    AGREEMENT.to_mapping()
+    | {
+        "clocks": {
+            "call-back": _back
+            | {"within": {"severity": {"critical": "1m"}}, "warn": ["30s"], "again": "20s", "at_most": 3},
+            "updates": _back
+            | {
+                "within": "40s",
+                "every": True,
+                "starts": ["ticket", "reopened"],
+                "stops": ["update"],
+                "pauses": True,
+                "warn": [],
+            },
+        }
+    }
+)
 
 SCOPES = ("", "api", "api/a")
 plans = st.builds(
     Plan,
     service=st.just("bird"),
     title=st.just("Bird Email"),
-    pack=st.sampled_from([BIRD, MAPS_MORE, AT_ONCE, pack_with(conditions={})]),
+    pack=st.sampled_from([BIRD, MAPS_MORE, AT_ONCE, CHASES, AGREEMENT, pack_with(conditions={})]),
     mode=st.sampled_from(Mode),
     tickets=st.sampled_from([(), ("mail",), ("mail", "desk")]),
     hotline=st.sampled_from([(), ("call",)]),
     on_call=st.sampled_from([(), ("pager",), ("pager", "phone")]),
+    further=st.sampled_from([(), (Level(60, ("boss",)),), (Level(30, ("phone",)), Level(90, ("boss", "chief")))]),
+    page_again=st.sampled_from([0, 45]),
+    escalation=st.sampled_from([(), ("tam",)]),
+    ask_for=st.sampled_from([10, 300]),
+    calendars=st.sampled_from([{}, {"tam": OFFICE, "business": OFFICE}]),
 )
 seconds = st.integers(T0, T0 + 2_000)
 instants = seconds.map(lambda s: s * NS + 500_000_000)
@@ -95,8 +125,11 @@ events: st.SearchStrategy[Event] = st.one_of(
         at=instants,
         ticket=st.sampled_from(["", "4711"]),
         incident=st.sampled_from(["", "", "bird-20261122T100000Z"]),
+        value=st.sampled_from(["", "critical", "non-critical"]),
+        when=st.just(0) | seconds,
     ),
     st.builds(Reloaded, plan=plans, at=instants),
+    st.builds(Maintenance, second=seconds, title=st.sampled_from(["disks", "network"]), begins=st.booleans()),
     st.builds(ClockStepped, delta=st.integers(-100 * NS, 100 * NS), second=seconds),
 )
 
@@ -141,6 +174,7 @@ class Incidents(RuleBasedStateMachine):
         self.closed: list[str] = []
         self.adopted: set[str] = set()
         self.pages_resolved: set[str] = set()
+        self.asked = T0
 
     @initialize(
         plan=plans | plans.map(lambda p: replace(p, mode=Mode.ACT, tickets=("mail", "desk"), hotline=("call",)))
@@ -159,6 +193,8 @@ class Incidents(RuleBasedStateMachine):
                 self.opened.append(record.incident)
             elif record.kind is RecordKind.CLOSED:
                 self.closed.append(record.incident)
+            elif record.kind in (RecordKind.ASKED, RecordKind.DECLINED):
+                self.asked = self.now
             elif record.kind is RecordKind.REOPENED:
                 self.closed.remove(record.incident)
             elif record.kind is RecordKind.ADOPTED:
@@ -231,7 +267,19 @@ class Incidents(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         for _ in range(seconds):
             self.now += 1
+            before = self.runs()
             self.tell(Tick(self.now))
+            for name, run in self.runs().items():
+                assert run.due == before[name].due, "time alone has moved what a clock is due at"
+                assert run.acted >= before[name].acted
+
+    def runs(self) -> dict[str, Running]:
+        clocks = self.state.incident.clocks if self.state.incident else ()
+        return {run.name: run for run in clocks if run.standing is Standing.RUNNING}
+
+    @rule(title=st.sampled_from(["disks", "network"]), begins=st.booleans())
+    def maintenance(self, title: str, begins: bool) -> None:
+        self.tell(Maintenance(self.now, title, begins))
 
     def open_acts(self) -> list[Outside]:
         return [o for o in self.seen.values() if not o.settled and not o.withdrawn]
@@ -255,7 +303,7 @@ class Incidents(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(EntryKind), ticket=st.sampled_from(["", "4711"]))
     def entered(self, kind: EntryKind, ticket: str) -> None:
-        self.tell(Entry(kind, "ann", "", self.now * NS, ticket))
+        self.tell(Entry(kind, "ann", "", self.now * NS, ticket, value="non-critical"))
 
     @rule()
     def restarted(self) -> None:
@@ -271,6 +319,9 @@ class Incidents(RuleBasedStateMachine):
         if not hasattr(self, "state"):
             return
         assert (self.state.phase is Phase.NONE) == (set(self.opened) == set(self.closed))
+        if self.state.maintenance:
+            return
+        assert self.state.silenced == ()
         mapped = [h for h in self.state.held if self.state.plan.severity_of(h)]
         own = [h for h in self.state.held if not self.state.plan.severity_of(h) and self.state.plan.on_call_alone(h)]
         assert (self.state.phase is Phase.OPEN) == bool(mapped)
@@ -283,9 +334,17 @@ class Incidents(RuleBasedStateMachine):
             assert {o.act.kind for o in self.seen.values()} <= {ActKind.PAGE, ActKind.PAGE_RESOLVE}
 
     @invariant()
+    def what_is_asked_for_or_declined_does_not_go_out(self) -> None:
+        incident = self.state.incident if hasattr(self, "state") else None
+        if incident is None or (incident.ask is None and incident.declined != incident.episode):
+            return
+        calls = [o for o in self.seen.values() if o.act.kind is ActKind.HOTLINE and o.act.incident == incident.id]
+        assert all(o.act.episode < incident.episode or o.act.created <= self.asked for o in calls)
+
+    @invariant()
     def closed_incidents_leave_no_page_unresolved(self) -> None:
         for o in self.seen.values():
-            if o.act.kind is ActKind.PAGE and o.act.incident in self.closed:
+            if o.act.kind is ActKind.PAGE and o.act.incident in self.closed and REPEAT not in o.act.step:
                 assert o.act.id in self.pages_resolved
 
 
