@@ -161,11 +161,13 @@ def _close(d: Draft, **how: Any) -> None:
 
 
 def refuse_none_open(d: Draft, e: Entry) -> None:
-    d.refuse(f"no incident of {d.plan.service} is open", entry=e.kind.value, **e.told())
+    """On the record of the incident that was meant, so that a late word of the vendor's is found there."""
+    d.refuse(f"no incident of {d.plan.service} is open", incident=e.incident or None, entry=e.kind.value, **e.told())
 
 
 def refuse_other(d: Draft, e: Entry) -> None:
-    d.refuse(f"incident {e.incident} is not open; {d.incident.id} is", entry=e.kind.value, **e.told())
+    why = f"incident {e.incident} is not open; {d.incident.id} is"
+    d.refuse(why, incident=e.incident, entry=e.kind.value, **e.told())
 
 
 def refuse_still_holds(d: Draft, e: Entry) -> None:

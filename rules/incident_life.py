@@ -94,7 +94,8 @@ def reopen(d: Draft, e: Entry) -> None:
     """What was closed is not resolved: the same incident goes on with its ticket, as recovered."""
     closed = d.state.closed
     if closed is None:
-        d.refuse(f"no incident of {d.plan.service} is open", entry=e.kind.value, **e.told())
+        why = f"no incident of {d.plan.service} is open"
+        d.refuse(why, incident=e.incident or None, entry=e.kind.value, **e.told())
     elif e.incident not in ("", closed.id):
         d.refuse(
             f"incident {e.incident} is not the newest that was closed; {closed.id} is", entry=e.kind.value, **e.told()

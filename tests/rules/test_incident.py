@@ -615,12 +615,15 @@ class TestOperators:
     def test_with_no_incident_every_entry_is_refused(self, kind: EntryKind) -> None:
         s = Story()
         assert s.entry(5, kind).refused == "no incident of bird is open"
+        s.entry(6, kind, incident="bird-20250101T000000Z")
+        assert [r.incident for r in s.records] == ["", "bird-20250101T000000Z"]
 
     @pytest.mark.parametrize("kind", list(EntryKind))
     def test_an_entry_for_another_incident_is_refused(self, kind: EntryKind) -> None:
         s = recovered_with_ticket()
         made = s.entry(400, kind, incident="bird-20250101T000000Z", ticket="7")
         assert made.refused == "incident bird-20250101T000000Z is not open; bird-20261122T100000Z is"
+        assert made.records[0].incident == "bird-20250101T000000Z"  # on the trail of the one that was meant
 
     @pytest.mark.parametrize("kind", [EntryKind.RESOLVE, EntryKind.ADOPT, EntryKind.CLOSED_BY_VENDOR])
     def test_on_calls_own_matter_is_not_closed_by_hand(self, kind: EntryKind) -> None:
