@@ -118,6 +118,7 @@ class Keeper:
         closed = self.closed
         conditions = _conditions(rule, further, layout, self._conditions.snapshot())
         series = Series(layout, old.open_runs() if closed is not None else {}, closed, conditions.reach)
+        series.inherit(old)
         if closed is not None:
             for key in series.open_runs():
                 runs = old.recent(key, closed)

@@ -160,6 +160,10 @@ class Series:
         last = self._builders[key].open if key in self._builders else None
         return list(cut([*runs, *([last] if last is not None else [])], 0, closed + 1))
 
+    def inherit(self, before: "Series") -> None:
+        """Write down what the series of the settings before had not handed over yet (no second has closed since)."""
+        self._rows = before._rows + self._rows  # noqa: SLF001 - of the same class
+
     def open_runs(self) -> dict[SeriesKey, Run]:
         """The runs that are open now, by series."""
         return {key: run for key, builder in self._builders.items() if (run := builder.open) is not None}

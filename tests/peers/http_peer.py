@@ -16,6 +16,7 @@ import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import trustme
 
@@ -430,13 +431,18 @@ class HttpPeer:
         await self._stop.wait()
 
     async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(listener)
+            try:
+                sock, _ = listener.accept()  # not the loop's: cancelled in the wrong moment it would lose a socket
+            except BlockingIOError:
+                await _readable(listener)
+                continue
+            sock.setblocking(False)
             self.connections += 1
             task = asyncio.create_task(self._connected(sock, self.connections))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(partial(_shut, sock))  # also of one that is cancelled before it begins
 
     async def _connected(self, sock: socket.socket, number: int) -> None:
         try:
@@ -507,6 +513,20 @@ class HttpPeer:
 
         context.sni_callback = named
         return context
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(sock, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(sock)
+
+
+def _shut(sock: socket.socket, _: asyncio.Task[None]) -> None:
+    sock.close()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moved import T0, World
 
@@ -201,7 +201,9 @@ class Book:
     def close(self, slot: Slot) -> None:
         if slot.layout is not self.written:  # a reload takes hold with the first second of its layout
             closed = self.second - 1 if self.expected else None
-            self.series = Series(slot.layout, self.series.open_runs() if closed else {}, closed, 100)
+            before = self.series
+            self.series = Series(slot.layout, before.open_runs() if closed else {}, closed, 100)
+            self.series.inherit(before)
             self.written = slot.layout
         seen = self.series.close(slot)
         self.writer.submit(Transaction(closed={"bird": slot.last}, runs=seen.runs))
@@ -238,6 +240,15 @@ steps = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(steps)
+@example(
+    [
+        ("seconds", [[OUTCOMES[0]] * 3]),
+        ("restart", (2, 0)),
+        ("reload", 0),
+        ("seconds", [[OUTCOMES[0]] * 3]),
+        ("restart", (0, 0)),
+    ]
+)
 def test_the_runs_in_the_store_are_the_cells_that_were_judged(story: list[tuple[str, Any]]) -> None:
     """For any seconds, gaps, reloads and restarts (invariant 1: each second of each series once, in order, unchanged)."""
     with tempfile.TemporaryDirectory() as folder:
