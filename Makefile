@@ -26,7 +26,7 @@ unit: $(STAMP)
 	@echo "== pytest: the tests, with branch coverage (what needs a real server that is missing here is skipped with a word)"
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
-	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage combine -q || true  # programs that the tests killed leave broken files; without any data the reports fail
 	@echo "== coverage: rules 100 %, prober 90 %, by branch"
 	@$(BIN)/coverage report --include='rules/*' --fail-under=100 --skip-covered
 	@$(BIN)/coverage report --include='prober/*' --fail-under=90 --skip-covered
