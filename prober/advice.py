@@ -71,7 +71,7 @@ def _all(settings: Settings) -> Iterator[tuple[str, ApiEndpoint | SmtpEndpoint]]
 
 
 def _mails(settings: Settings) -> bool:
-    return any(r.email for s in settings.services.values() for r in s.tickets + s.hotline) or any(
+    return any(r.email for s in settings.services.values() for r in s.tickets + s.hotline + s.escalation) or any(
         r.email for r in settings.on_call
     )
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prober import packs
+from prober import calendars, packs
 from prober.cli import main
 from prober.cli.contract_text import WIDTH, text
 from prober.errors import Exit
+from rules.contracts.clauses import Mark
 from rules.contracts.model import Pack
 
 
@@ -108,6 +109,23 @@ def test_as_yaml_it_is_a_file_of_ones_own_that_is_right(
     (tmp_path / "ours.yaml").write_text(written, encoding="utf-8")
     assert main(["contracts", "check", str(tmp_path / "ours.yaml")]) == Exit.OK
     assert Pack.parse(yaml.safe_load(written)) == packs.load(name, tmp_path)
+
+
+def test_the_document_on_agreements_shows_what_can_be_written() -> None:
+    """docs/contracts.md: its example of terms and its clock are right as they stand, and the packs named are those built in."""
+    prose = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `([a-z0-9-]+)` \|", prose, re.MULTILINE)) == tuple(
+        sorted(packs.names(), key=prose.index)
+    )
+    service, clocks = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", prose, re.DOTALL))
+    bot = service["services"]["bot"]
+    assert calendars.check_terms(packs.load(bot["contract"], Path()), bot["terms"]) == ()
+    plain = packs.load("bird-email-enterprise", Path()).to_mapping()
+    tariff = {"means": "x", "article": "x", "kind": "choice", "choices": ["basic", "premium"]}
+    ours = Pack.parse(plain | {"clocks": clocks["clocks"], "terms": plain["terms"] | {"tariff": tariff}})
+    assert ours.settled({"tariff": "premium"}).clock("first-response") is not None
+    said = re.findall(r"`([a-z-]+)`", prose.partition("What starts and stops a clock:")[2].partition(";")[0])
+    assert set(said) == set(Mark)
 
 
 def test_the_list_names_them_all(capsys: pytest.CaptureFixture[str]) -> None:
