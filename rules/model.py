@@ -127,7 +127,8 @@ class Observation:
 
     A call that ended with a complete reply has `trouble` None. `unmet` names the first expectation of the configuration that
     the reply did not meet ("status", "header x-state", "body", "json data.0.state"), None when all were met; an SMTP reply
-    that stopped the dialogue (a 4yz, a 5yz, or not the code due at that stage) has `unmet` "reply".
+    that stopped the dialogue (a 4yz, a 5yz, or not the code due at that stage) has `unmet` "reply", and "smtputf8" stands
+    for that extension, needed and not offered. "vendor": a body that met everything and may be a vendor's error all the same.
     """
 
     kind: Kind

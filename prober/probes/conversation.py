@@ -27,7 +27,7 @@ class Conversation(Protocol):
     """The dialogue of one call. After DONE the result fields hold and nothing more is fed.
 
     `marks`: the instants (ns) at which each phase of rules.model.PHASES[kind] ended, 0 where not reached; the conversation
-    sets those after `tls`, the wire those up to it (and `tls` after STARTTLS too).
+    sets those after `tls`, the wire those up to it (TLS after STARTTLS is part of the phase `starttls`).
     """
 
     stage: Stage
