@@ -5,7 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-PYTEST_ARGS ?=
+DEV := $(VENV)/.ready-dev
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes $(LOCK_ARGS) \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+# Most of the suite waits for servers and seconds: two workers halve it. PYTEST_ARGS="-n0 tests/..." runs a part in one.
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .PHONY: run test setup check unit bench picture lock clean
 
@@ -15,14 +20,14 @@ run: $(STAMP)  ## start the demo: a mail platform that fails on command, and pro
 
 test: check unit  ## everything: style, types, tests, coverage
 
-check: $(STAMP)
+check: $(DEV)
 	@echo "== ruff: style"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "== mypy --strict: types"
 	@$(BIN)/mypy
 
-unit: $(STAMP)
+unit: $(DEV)
 	@echo "== pytest: the tests, with branch coverage (what needs a real server that is missing here is skipped with a word)"
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
@@ -31,7 +36,7 @@ unit: $(STAMP)
 	@$(BIN)/coverage report --include='rules/*' --fail-under=100 --skip-covered
 	@$(BIN)/coverage report --include='prober/*' --fail-under=90 --skip-covered
 
-bench: $(STAMP)  ## the figures of the README, each beside its peer in the same run
+bench: $(DEV)  ## the figures of the README, each beside its peer in the same run
 	@$(BIN)/python -m bench
 
 setup: $(STAMP)
@@ -40,16 +45,21 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "== setting up $(VENV) with $$($(PYTHON) --version) and the locked dependencies"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-picture: $(STAMP)  ## draw docs/demo.svg anew from a real run of the demo
+$(DEV): $(STAMP) requirements-dev.lock
+	@echo "== setting up what the tests, the bench and the documents need besides"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+picture: $(DEV)  ## draw docs/demo.svg anew from a real run of the demo
 	@$(BIN)/python docs/picture.py
 
-lock: $(STAMP)  ## lock the dependencies anew, by hashes and without addresses
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o requirements.lock
+lock: $(DEV)  ## lock the dependencies anew, by hashes and without addresses (LOCK_ARGS=--upgrade for newer ones)
+	@$(LOCK) --extra setup -o requirements.lock
+	@$(LOCK) --extra setup --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* *.egg-info

@@ -14,6 +14,7 @@ PEERS = {
     "netns": ("ip", "iproute2"),
     "dovecot": ("dovecot", "dovecot-imapd"),
     "snmptrapd": ("snmptrapd", "snmptrapd"),
+    "chromium": ("chromium", "chromium"),
     "alertmanager": ("prometheus-alertmanager", "prometheus-alertmanager"),
 }
 
