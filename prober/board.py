@@ -24,10 +24,14 @@ class Column(IntEnum):
     CALLS = 5  # five columns: calls by fault, in the order of FAULTS
     MISSED = 10  # calls due and not made
     PHASE = 11  # as many columns as the longest of rules.model.PHASES; -1: not reached
+    FAILED = 23  # UTC seconds at which the newest failed call began; 0: none has failed
+    FAILED_TOOK = 24
+    FAILED_FAULT = 25  # its place in FAULTS
+    FAILED_REASON = 26  # its place in rules.reasons.REASONS
 
 
 FAULTS: tuple[Fault, ...] = tuple(Fault)
-WIDTH = Column.PHASE + 12
+WIDTH = Column.FAILED_REASON + 1
 
 
 class Board:

@@ -45,7 +45,10 @@ class Heart:
         self._unfit = False
         if configured.signals and not self._started:
             self._started = await self._call(configured, "/start")
-        return await self._call(configured, "")
+        heard = await self._call(configured, "")
+        if heard:
+            self._view.watched()
+        return heard
 
     async def _call(self, configured: Heartbeat, signal: str, words: str = "") -> bool:
         assert configured.url is not None

@@ -10,12 +10,15 @@ from prober.measure.clock import NS
 from prober.measure.lane import Lane
 from prober.measure.plan import Plan
 from prober.probes.call import Call
-from rules.model import Fault
+from rules.model import Fault, Finding
+from rules.reasons import REASONS
 
 _FAULT_COLUMN: Mapping[Fault, int] = {fault: Column.CALLS + n for n, fault in enumerate(FAULTS)}
 _MISSED, _EXPIRY, _PHASE = int(Column.MISSED), int(Column.CERT_EXPIRY), int(Column.PHASE)
 #: The columns ENDED, SUCCESS, DURATION and CODE lie side by side, so that they are stored at once; each stays whole.
 _NEWEST = Struct("4d")
+_FAULT_PLACE: Mapping[Fault, int] = {fault: n for n, fault in enumerate(FAULTS)}
+_REASON_PLACE: Mapping[str, int] = {name: n for n, name in enumerate(REASONS)}
 assert (Column.ENDED, Column.SUCCESS, Column.DURATION, Column.CODE) == (0, 1, 2, 3)
 _CELL = 8  # bytes
 
@@ -73,6 +76,18 @@ class Figures:
             else:
                 cells[column] = -1.0
             column += 1
+
+    def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
+        """A call has failed: which one the metrics show as the newest example."""
+        if lane.row >= 0:
+            _NEWEST.pack_into(
+                self._cells,
+                (lane.row + Column.FAILED) * _CELL,
+                call.begun_utc / NS,
+                (call.ended - call.begun) / NS,
+                _FAULT_PLACE[finding.fault],
+                _REASON_PLACE.get(finding.reason, -1),
+            )
 
     def count(self, lane: Lane, fault: Fault) -> None:
         """A call was not made, and counts as failed all the same."""

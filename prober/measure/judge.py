@@ -134,6 +134,7 @@ class Judge:
         lane.failing += 1
         if "throttled" in finding.tags and call.observation is not None:
             self._wait(lane, call, call.observation)
+        self._figures.failed(lane, call, finding)
         self._listener.failed(lane, call, finding)
         self._conclude(lane, call, finding.fault)
 

@@ -7,7 +7,8 @@ Labels come from the configuration and closed lists alone, so that nobody outsid
 import asyncio
 import os
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -16,7 +17,10 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
-from prometheus_client.registry import Collector
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+from prometheus_client.samples import Exemplar
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,9 +28,13 @@ from prober.link import DURATION_BUCKETS, LAG_BUCKETS
 from prober.settings import Settings
 from prober.version import version
 from prober.web import rows
+from prober.web.exemplars import Example, examples
 from prober.web.formats import answer, exposed, takes_gzip, wants_openmetrics
 from prober.web.process import usage
-from prober.web.view import Histogram, Snapshot, Totals, View
+from prober.web.view import Histogram, Key, Snapshot, Totals, View
+from rules.acts import ActKind, Outcome
+from rules.contracts.model import INTERNAL
+from rules.incident_state import Phase
 from rules.model import Verdict
 
 #: So many scrapes are rendered at once; more wait, so that they cannot crowd out deliveries.
@@ -55,23 +63,29 @@ def text(snapshot: Snapshot, *, openmetrics_wanted: bool) -> bytes:
     """The whole exposition of a snapshot."""
     chosen = snapshot.settings.metrics_by_endpoint
     by_endpoint = len(snapshot.keys) <= rows.MANY if chosen is None else chosen
-    extra = rows.render(snapshot.keys, snapshot.cells, by_endpoint=by_endpoint, openmetrics=openmetrics_wanted)
-    return exposed(Figures(snapshot), extra, openmetrics_wanted=openmetrics_wanted)
+    failed = tuple(examples(snapshot.keys, snapshot.cells, snapshot.incidents)) if openmetrics_wanted else ()
+    extra = rows.render(
+        snapshot.keys, snapshot.cells, by_endpoint=by_endpoint, openmetrics=openmetrics_wanted, failed=failed
+    )
+    return exposed(Figures(snapshot, failed), extra, openmetrics_wanted=openmetrics_wanted)
 
 
 class Figures(Collector):
     """All families but those by endpoint."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, failed: Sequence[tuple[Key, Example]] = ()) -> None:
         self._snapshot = snapshot
+        self._failed = failed
 
     def collect(self) -> Iterable[Metric]:
         snapshot = self._snapshot
         yield from _own(snapshot)
         yield from _state(snapshot)
         yield from _processes(snapshot.pid)
+        yield from ProcessCollector(registry=None).collect()
+        yield from GCCollector(registry=CollectorRegistry()).collect()
         if snapshot.totals is not None:
-            yield from _counted(snapshot.settings, snapshot.totals)
+            yield from _counted(snapshot.settings, snapshot.totals, self._failed)
             yield from _machinery(snapshot.totals)
 
 
@@ -88,6 +102,17 @@ def _own(snapshot: Snapshot) -> Iterator[Metric]:
         "When a configuration was last taken, unix time.",
         value=snapshot.configured_at,
     )
+    yield GaugeMetricFamily(
+        "prober_measuring_silence_seconds",
+        "Since the measuring process was last heard of; it speaks once a second.",
+        value=snapshot.silence,
+    )
+    if snapshot.settings.heartbeat is not None:
+        yield GaugeMetricFamily(
+            "prober_heartbeat_last_success_timestamp_seconds",
+            "When the outside watcher last heard from us, unix time; 0 when it has not since the start.",
+            value=snapshot.watched_at,
+        )
 
 
 def _state(snapshot: Snapshot) -> Iterator[Metric]:
@@ -103,13 +128,23 @@ def _state(snapshot: Snapshot) -> Iterator[Metric]:
     incidents = GaugeMetricFamily(
         "prober_incident_open", "Incidents that are not closed.", labels=("service", "severity")
     )
-    counts = {(service, severity): 0 for service, names in snapshot.severities.items() for severity in names}
+    unanswered = GaugeMetricFamily(
+        "prober_incident_unacknowledged",
+        "Incidents whose cause persists and that nobody has acknowledged.",
+        labels=("service", "severity"),
+    )
+    counts = {(s, severity): 0 for s, names in snapshot.severities.items() for severity in (*names, INTERNAL)}
+    waiting = dict(counts)
     for incident in snapshot.incidents:
         key = (incident.service, incident.severity)
         counts[key] = counts.get(key, 0) + 1
+        waits = not incident.acknowledged and incident.phase != Phase.RECOVERED
+        waiting[key] = waiting.get(key, 0) + waits
     for key, n in sorted(counts.items()):
         incidents.add_metric(key, n)
+        unanswered.add_metric(key, waiting[key])
     yield incidents
+    yield unanswered
     clocks = GaugeMetricFamily(
         "prober_clock_due_seconds",
         "Until a running clock of the agreement is due; negative when it is late.",
@@ -121,7 +156,7 @@ def _state(snapshot: Snapshot) -> Iterator[Metric]:
     yield clocks
 
 
-def _counted(settings: Settings, totals: Totals) -> Iterator[Metric]:
+def _counted(settings: Settings, totals: Totals, failed: Sequence[tuple[Key, Example]]) -> Iterator[Metric]:
     seconds = CounterMetricFamily(
         "prober_seconds",
         'Closed seconds by verdict; channel "" is the service.',
@@ -137,11 +172,14 @@ def _counted(settings: Settings, totals: Totals) -> Iterator[Metric]:
     )
     empty: Histogram = ((), 0.0)
     histograms = dict.fromkeys(_channels(settings, own=False), empty) | dict(totals.durations)
+    shown = _by_bucket(failed)
     for pair, histogram in sorted(histograms.items()):
-        _add(durations, pair, DURATION_BUCKETS, histogram)
+        _add(durations, pair, DURATION_BUCKETS, histogram, shown.get(pair))
     yield durations
     acts = CounterMetricFamily("prober_acts", "Attempts at acts, by how they ended.", labels=("kind", "result"))
-    for kind, outcome, n in sorted(totals.acts):
+    attempts = {(kind.value, outcome.value): 0 for kind in ActKind for outcome in Outcome}
+    attempts |= {(kind, outcome): n for kind, outcome, n in totals.acts}
+    for (kind, outcome), n in sorted(attempts.items()):
         acts.add_metric((kind, outcome), n)
     yield acts
 
@@ -196,11 +234,29 @@ def _channels(settings: Settings, *, own: bool) -> Iterator[tuple[str, str]]:
             yield name, "smtp"
 
 
-def _add(family: HistogramMetricFamily, labels: Sequence[str], bounds: Sequence[float], histogram: Histogram) -> None:
+def _by_bucket(failed: Sequence[tuple[Key, Example]]) -> dict[tuple[str, str], dict[int, Exemplar]]:
+    """Of each channel, the newest failed call in each bucket of its durations."""
+    found: dict[tuple[str, str], dict[int, Exemplar]] = {}
+    for (service, channel, _, _), example in sorted(failed, key=lambda pair: pair[1].began):
+        place = bisect_left(DURATION_BUCKETS, example.took)
+        exemplar = Exemplar(dict(example.labels), example.took, round(example.began, 3))
+        found.setdefault((service, channel), {})[place] = exemplar
+    return found
+
+
+def _add(
+    family: HistogramMetricFamily,
+    labels: Sequence[str],
+    bounds: Sequence[float],
+    histogram: Histogram,
+    shown: Mapping[int, Exemplar] | None = None,
+) -> None:
     counts, total = histogram
-    buckets: list[tuple[str, float]] = []
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
     running = 0
     for i, bound in enumerate((*bounds, float("inf"))):
         running += counts[i] if i < len(counts) else 0
-        buckets.append(("+Inf" if bound == float("inf") else repr(bound), running))
+        le = "+Inf" if bound == float("inf") else repr(bound)
+        exemplar = shown.get(i) if shown else None
+        buckets.append((le, running, exemplar) if exemplar else (le, running))
     family.add_metric(labels, buckets, total)

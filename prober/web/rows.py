@@ -6,11 +6,12 @@ read them back with prometheus_client's own parsers and promtool. The values are
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prober.board import FAULTS, WIDTH, Column
+from prober.web.exemplars import Example, newest
 from prober.web.view import Key
-from rules.model import PHASES, Kind
+from rules.model import PHASES, Fault, Kind
 
 #: Families by endpoint are left out past this many endpoints unless `metrics_by_endpoint` asks for them.
 MANY = 1000
@@ -39,12 +40,21 @@ def _labels(key: Key) -> str:
     return f'service="{escape(service)}",channel="{escape(channel)}",endpoint="{escape(endpoint)}"'
 
 
-def render(keys: Sequence[Key], cells: "array[float]", *, by_endpoint: bool, openmetrics: bool) -> str:
+def render(
+    keys: Sequence[Key],
+    cells: "array[float]",
+    *,
+    by_endpoint: bool,
+    openmetrics: bool,
+    failed: Sequence[tuple[Key, Example]] = (),
+) -> str:
     """The families by endpoint as text, without an end mark.
 
     Without `by_endpoint` the counters alone, added up by channel. An endpoint that has not been called yet has
-    counters only.
+    counters only. `failed` are the newest failed calls; OpenMetrics alone may show them.
     """
+    assert openmetrics or not failed, "the text format has no exemplars"
+    shown: dict[tuple[str, Fault], Example]
     flat = cells.tolist()
     rows = [(key, _labels(key), flat[i * WIDTH : (i + 1) * WIDTH]) for i, key in enumerate(keys)]
     parts: list[str] = []
@@ -63,9 +73,11 @@ def render(keys: Sequence[Key], cells: "array[float]", *, by_endpoint: bool, ope
         )
         parts += _family(name, "gauge", "Earliest expiry in the certificate chain, unix time.", expiries)
         counted = [(labels, row) for _, labels, row in rows]
+        shown = {(_labels(key), example.fault): example for key, example in failed}
     else:
         counted = _by_channel(rows)
-    parts += _counters(counted, openmetrics=openmetrics)
+        shown = {(_channel(s, c), fault): example for (s, c, fault), example in newest(failed).items()}
+    parts += _counters(counted, shown, openmetrics=openmetrics)
     return "".join(parts)
 
 
@@ -99,14 +111,20 @@ def _by_channel(rows: Sequence[tuple[Key, str, list[float]]]) -> list[tuple[str,
         total = sums.setdefault((service, channel), [0.0] * WIDTH)
         for column in range(Column.CALLS, Column.MISSED + 1):
             total[column] += row[column]
-    return [(f'service="{escape(s)}",channel="{escape(c)}"', total) for (s, c), total in sums.items()]
+    return [(_channel(service, channel), total) for (service, channel), total in sums.items()]
 
 
-def _counters(counted: Sequence[tuple[str, list[float]]], *, openmetrics: bool) -> list[str]:
+def _channel(service: str, channel: str) -> str:
+    return f'service="{escape(service)}",channel="{escape(channel)}"'
+
+
+def _counters(
+    counted: Sequence[tuple[str, list[float]]], shown: Mapping[tuple[str, Fault], Example], *, openmetrics: bool
+) -> list[str]:
     suffix = "" if openmetrics else "_total"  # OpenMetrics names a counter's family without it
-    faults = [(Column.CALLS + i, fault.value) for i, fault in enumerate(FAULTS)]
+    faults = [(Column.CALLS + i, fault) for i, fault in enumerate(FAULTS)]
     calls = (
-        f'prober_calls_total{{{labels},fault="{fault}"}} {row[column]!r}\n'
+        f'prober_calls_total{{{labels},fault="{fault.value}"}} {row[column]!r}{_shown(shown, labels, fault)}\n'
         for labels, row in counted
         for column, fault in faults
     )
@@ -115,3 +133,9 @@ def _counters(counted: Sequence[tuple[str, list[float]]], *, openmetrics: bool) 
         *_family(f"prober_calls{suffix}", "counter", "Calls that have ended, by whose fault their end was.", calls),
         *_family(f"prober_calls_missed{suffix}", "counter", "Calls that were due and not made.", missed),
     ]
+
+
+def _shown(shown: Mapping[tuple[str, Fault], Example], labels: str, fault: Fault) -> str:
+    """The exemplar of a sample, or nothing."""
+    example = shown.get((labels, fault)) if shown else None
+    return example.text() if example is not None else ""

@@ -91,6 +91,7 @@ class OpenIncident:
     onset: int
     ticket: str
     clocks: tuple[tuple[str, int], ...] = ()
+    acknowledged: bool = False
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "OpenIncident":
@@ -108,6 +109,7 @@ class OpenIncident:
                 for clock in entry.get("clocks") or ()
                 if clock.get("state") == "running"
             ),
+            acknowledged=bool(entry.get("acknowledged_by")),
         )
 
 
@@ -126,6 +128,8 @@ class Snapshot:
     configured_at: float  # UTC seconds of the last configuration that was taken; 0: none
     pid: int  # the measuring process
     severities: Mapping[str, tuple[str, ...]]  # of each service's agreement
+    silence: float = 0.0  # seconds since the measuring loop was last heard of
+    watched_at: float = 0.0  # UTC seconds at which the outside watcher last heard from us; 0: not since the start
 
 
 class View:
@@ -144,6 +148,7 @@ class View:
         self.incidents: tuple[OpenIncident, ...] = ()
         self.reload_ok = False
         self.configured_at = 0.0
+        self.watched_at = 0.0
 
     def configured(
         self, settings: Settings, board: Board | None, pid: int, severities: Mapping[str, tuple[str, ...]] | None = None
@@ -192,6 +197,10 @@ class View:
         if ok:
             self.configured_at = self._now()
 
+    def watched(self) -> None:
+        """The outside watcher has heard from us."""
+        self.watched_at = self._now()
+
     def silence(self) -> float:
         """Seconds since the measuring loop was last heard of."""
         return self._monotonic() - self._beaten
@@ -212,6 +221,8 @@ class View:
             configured_at=self.configured_at,
             pid=self.pid,
             severities=self.severities,
+            silence=self.silence(),
+            watched_at=self.watched_at,
         )
 
 

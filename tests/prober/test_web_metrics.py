@@ -10,14 +10,17 @@ from asking import NOW, Desk
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.samples import Exemplar, Timestamp
 from serving import KEYS, RAW, called, second, totals
 
 from prober import config
-from prober.board import Board, Column
+from prober.board import FAULTS, WIDTH, Board, Column
 from prober.web.formats import takes_gzip, wants_openmetrics
 from prober.web.metrics import text
 from prober.web.view import View
-from rules.model import HTTP_PHASES, SMTP_PHASES, Kind
+from rules.acts import ActKind, Outcome
+from rules.model import HTTP_PHASES, SMTP_PHASES, Fault, Kind, Verdict
+from rules.reasons import REASONS
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 #: What Prometheus 2.49 and 3.0 send.
@@ -76,7 +79,7 @@ def test_both_formats_say_the_same() -> None:
             (s.name, str(sorted(s.labels.items())), float(s.value))
             for family in found.values()
             for s in family.samples
-            if "process" not in s.name
+            if "process" not in s.name and not s.name.startswith("python_gc")  # they go on between two scrapes
         }
 
     assert told(plain) == told(open_)
@@ -125,6 +128,119 @@ def test_seconds_incidents_acts_and_our_own_state_are_told() -> None:
     }
     assert {name: value(found, name) for name in singles} == singles
     assert found["prober_build_info"].samples[0].labels.keys() == {"version", "python"}
+
+
+def failed(desk: Desk, index: int, fault: Fault, reason: str, *, began: float = NOW - 1, took: float = 0.04) -> None:
+    """A call of the endpoint fails, as the measuring process writes it down."""
+    row = desk.board.cells[index * WIDTH :]
+    row[Column.FAILED], row[Column.FAILED_TOOK] = began, took
+    row[Column.FAILED_FAULT] = float(FAULTS.index(fault))
+    row[Column.FAILED_REASON] = float(list(REASONS).index(reason))
+
+
+def exemplars(found: dict[str, Metric], family: str) -> list[tuple[dict[str, str], Exemplar]]:
+    return [(s.labels, s.exemplar) for s in found[family].samples if s.exemplar is not None]
+
+
+def test_a_failed_call_is_the_example_of_its_counter_and_of_its_bucket_with_the_incident_it_belongs_to() -> None:
+    desk = busy()
+    onset = {"onset": int(NOW) - 60, "phase": "open"}
+    desk.view.opened({"open": [{"id": "bird-1", "service": "bird", "severity": "critical"} | onset]})
+    failed(desk, 0, Fault.SERVER_ERROR, "http_status_503")
+    found = families(desk.ask("/metrics", headers={"Accept": OPENMETRICS}).text, openmetrics=True)
+    labels = {"reason": "http_status_503", "incident": "bird-1"}
+    assert exemplars(found, "prober_calls") == [
+        (ACCOUNT | {"fault": "server_error"}, Exemplar(labels, 1.0, Timestamp(NOW - 1, 0)))
+    ]
+    bucket = {"service": "bird", "channel": "api", "le": "0.05"}
+    assert exemplars(found, "prober_call_duration_seconds") == [(bucket, Exemplar(labels, 0.04, Timestamp(NOW - 1, 0)))]
+
+
+def test_a_failure_before_the_onset_or_whose_incident_has_a_long_name_is_told_without_the_incident() -> None:
+    for name, onset in (("bird-1", NOW), ("b" * 100, NOW - 60)):
+        desk = busy()
+        desk.view.opened({"open": [{"id": name, "service": "bird", "severity": "critical", "onset": int(onset)}]})
+        failed(desk, 0, Fault.SERVER_ERROR, "http_status_503")
+        found = families(desk.ask("/metrics", headers={"Accept": OPENMETRICS}).text, openmetrics=True)
+        assert [e.labels for _, e in exemplars(found, "prober_calls")] == [{"reason": "http_status_503"}]
+
+
+def test_without_labels_by_endpoint_the_newest_failed_call_of_a_channel_is_its_example() -> None:
+    view = crowd(3, by_endpoint=False)
+    desk = Desk()
+    assert view.board is not None
+    desk.board = view.board
+    failed(desk, 0, Fault.OTHER, "http_status_401", began=NOW - 9)
+    failed(desk, 1, Fault.OTHER, "http_status_403", began=NOW - 5)
+    failed(desk, 2, Fault.OTHER, "http_status_404", began=NOW - 7)
+    found = families(text(view.snapshot(), openmetrics_wanted=True).decode(), openmetrics=True)
+    channel = {"service": "bird", "channel": "api", "fault": "other"}
+    assert [(where, e.labels) for where, e in exemplars(found, "prober_calls")] == [
+        (channel, {"reason": "http_status_403"})
+    ]
+
+
+def test_the_text_format_has_no_exemplars() -> None:
+    desk = busy()
+    failed(desk, 0, Fault.SERVER_ERROR, "http_status_503")
+    assert "http_status_503" not in desk.ask("/metrics").text
+
+
+def test_counters_begin_with_zero_so_that_their_first_event_is_an_increase() -> None:
+    desk = Desk()
+    desk.view.total(totals(seconds=[], acts=[]))
+    found = families(desk.ask("/metrics").text)
+    for kind in ActKind:
+        for outcome in Outcome:
+            assert value(found, "prober_acts", {"kind": kind.value, "result": outcome.value}) == 0
+    for verdict in Verdict:
+        for channel in ("", "api", "smtp"):
+            assert (
+                value(found, "prober_seconds", {"service": "bird", "channel": channel, "verdict": verdict.value}) == 0
+            )
+    for fault in Fault:
+        assert value(found, "prober_calls", INJECTION | {"fault": fault.value}) == 0
+    for severity in ("critical", "internal"):
+        for name in ("prober_incident_open", "prober_incident_unacknowledged"):
+            assert value(found, name, {"service": "bird", "severity": severity}) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "waits"),
+    [({}, 1), ({"acknowledged_by": "ann"}, 0), ({"phase": "recovered"}, 0)],
+    ids=["open", "acknowledged", "recovered"],
+)
+def test_an_incident_waits_for_somebody_until_it_is_acknowledged_or_has_passed(
+    changed: dict[str, str], waits: int
+) -> None:
+    desk = busy()
+    incident = {"id": "bird-1", "service": "bird", "severity": "critical", "phase": "open"} | changed
+    desk.view.opened({"open": [incident]})
+    found = families(desk.ask("/metrics").text)
+    assert value(found, "prober_incident_unacknowledged", {"service": "bird", "severity": "critical"}) == waits
+    assert value(found, "prober_incident_open", {"service": "bird", "severity": "critical"}) == 1
+
+
+def test_it_is_told_how_long_the_measuring_process_has_been_silent() -> None:
+    desk = busy()
+    desk.clock.monotonic += 7
+    assert value(families(desk.ask("/metrics").text), "prober_measuring_silence_seconds") == 7
+
+
+def test_the_outside_watchers_newest_word_is_told_where_one_is_configured() -> None:
+    name = "prober_heartbeat_last_success_timestamp_seconds"
+    assert name not in families(Desk().ask("/metrics").text)
+    desk = Desk(RAW | {"heartbeat": {"url": "http://127.0.0.1:9/beat", "every": "30s"}})
+    assert value(families(desk.ask("/metrics").text), name) == 0
+    desk.view.watched()
+    assert value(families(desk.ask("/metrics").text), name) == NOW
+
+
+def test_the_answering_process_is_told_under_the_usual_names_too() -> None:
+    found = families(Desk().ask("/metrics").text)
+    assert value(found, "process_resident_memory_bytes") > 1_000_000
+    assert value(found, "process_start_time_seconds") > 0
+    assert found["python_gc_collections"].samples
 
 
 def test_histograms_are_cumulative_and_end_with_infinity() -> None:
