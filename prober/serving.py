@@ -19,11 +19,13 @@ from prober.link import Decoder, Message, encode
 from prober.outlook import Outlook
 from prober.redact import Redactor
 from prober.settings import Settings
+from prober.store import locate
 from prober.web.app import app
 from prober.web.calling import Calling
 from prober.web.entries import Entries
 from prober.web.health import Reloads
 from prober.web.server import WebServer
+from prober.web.stored import Stored
 from prober.web.twilio import Keys
 from prober.web.view import View
 from rules.acts import Act, ActKind, ActResult, Outcome
@@ -56,7 +58,9 @@ class Serving:
         following: Following,
         outlook: Outlook,
         entries: Entries,
+        stored: Stored,
     ) -> None:
+        self._stored = stored
         self._outlook = outlook
         self._view = view
         self._reloads = reloads
@@ -101,6 +105,7 @@ class Serving:
             log.error("the new configuration cannot be used here: %s", error)
             return
         self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
+        self._stored.configured(locate(settings.store, base))
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
         self._following.configured(settings, base)
@@ -172,8 +177,9 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     slow = chores.scheduler(view, send, guard)
     outlook = Outlook(view, send, slow)
     entries = Entries(view, send)
-    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries)
-    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries))
+    stored = Stored()
+    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored)
+    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries, stored))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")
@@ -204,6 +210,7 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
         await asyncio.wait((reading, stopping, configured))
         writer.close()
         calling.close()
+        stored.close()
     if ended:
         reading.result()  # raises what ended it, if it was not the link's end
     if web is not None:

@@ -10,18 +10,21 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prober.web.assets import Assets
 from prober.web.entries import Entries
 from prober.web.health import Health, Reloads
 from prober.web.metrics import Metrics
-from prober.web.page import Page, stylesheet
+from prober.web.page import Page
+from prober.web.pages import Pages
 from prober.web.probe import CallOnce, Probing
+from prober.web.stored import Stored
 from prober.web.twilio import Keys
 from prober.web.view import View
 
-#: Nothing of a page runs, loads from elsewhere or is framed.
+#: What a page runs, loads, asks or sends is of this server alone, without exceptions, and nobody frames it.
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -30,15 +33,34 @@ _HEADERS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the pages are made of and what their steps act through."""
+
+    view: View
+    stored: Stored
+    pages: Pages
+    entries: Entries | None = None
+
+
 def app(
-    view: View, reloads: Reloads, call_once: CallOnce, keys: Keys | None = None, entries: Entries | None = None
+    view: View,
+    reloads: Reloads,
+    call_once: CallOnce,
+    keys: Keys | None = None,
+    entries: Entries | None = None,
+    stored: Stored | None = None,
 ) -> ASGIApp:
-    """The application. `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps."""
-    health, metrics, page = Health(view, reloads), Metrics(view), Page(view)
+    """The application.
+
+    `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps, `stored` reads the store.
+    """
+    means = Means(view, stored or Stored(), Pages(), entries)
+    health, metrics = Health(view, reloads), Metrics(view)
     starlette = Starlette(
         routes=[
-            Route("/", page.get),
-            Route("/static/page.css", stylesheet),
+            Route("/", Page(means.view, means.pages).get),
+            Route("/static/{name}", Assets().get),
             Route("/metrics", metrics.get),
             Route("/probe", Probing(view, call_once).get),
             Route("/-/healthy", health.healthy),

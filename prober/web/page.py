@@ -1,15 +1,13 @@
 """`/`: the current state as a page, rendered here and readable without scripts."""
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from prober.web.health import unready
+from prober.web.pages import Pages, instant
 from prober.web.view import Snapshot, Spell, View
 from rules.model import Verdict
 
@@ -20,7 +18,6 @@ _WORDS = {
     Verdict.INCONCLUSIVE: "Inconclusive: calls fail, not provably by the vendor's fault",
     Verdict.UNMEASURED: "Not measured",
 }
-_STYLE = resources.files("prober.web").joinpath("static/page.css").read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +43,20 @@ class Block:
 class Page:
     """The route's handler."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, pages: Pages) -> None:
         self._view = view
-        environment = Environment(
-            loader=PackageLoader("prober.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["instant"] = instant
-        self._template = environment.get_template("page.html.j2")
+        self._pages = pages
 
     async def get(self, _: Request) -> Response:
         snapshot = self._view.snapshot()
-        page = self._template.render(
+        return self._pages.answer(
+            "page.html.j2",
             blocks=list(_blocks(snapshot)),
             incidents=snapshot.incidents,
             unready=unready(self._view),
             location=snapshot.settings.location,
             now=snapshot.now,
         )
-        return HTMLResponse(page, headers={"Cache-Control": "no-store"})
-
-
-async def stylesheet(_: Request) -> Response:
-    """The page's style sheet; it is no part of the page, so that nothing in the page needs to be allowed to style."""
-    return Response(_STYLE, media_type="text/css", headers={"Cache-Control": "max-age=300"})
-
-
-def instant(seconds: float) -> str:
-    """An instant in words, UTC."""
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _blocks(snapshot: Snapshot) -> Iterator[Block]:

@@ -15,6 +15,7 @@ from prober.web.app import app
 from prober.web.entries import Entries
 from prober.web.health import Reloads
 from prober.web.probe import CallOnce
+from prober.web.stored import Stored
 from prober.web.targets import Callee
 from prober.web.view import View
 from rules.model import Observation
@@ -33,7 +34,9 @@ class Clock:
 class Desk:
     """An application with its view, and what it has put on the link."""
 
-    def __init__(self, raw: Mapping[str, Any] = RAW, call_once: CallOnce | None = None, **web: Any) -> None:
+    def __init__(
+        self, raw: Mapping[str, Any] = RAW, call_once: CallOnce | None = None, store: Path | None = None, **web: Any
+    ) -> None:
         self.clock = Clock()
         self.view = View(now=lambda: self.clock.utc, monotonic=lambda: self.clock.monotonic)
         self.sent: list[Message] = []
@@ -43,7 +46,10 @@ class Desk:
         settings = config.from_raw({**raw, "web": web}, Path())
         self.view.configured(settings, self.board, 0, {"bird": ("critical",)})
         self.entries = Entries(self.view, self._send)
-        self.app = app(self.view, self.reloads, call_once or _nothing, entries=self.entries)
+        self.stored = Stored()
+        if store is not None:
+            self.stored.configured(store)
+        self.app = app(self.view, self.reloads, call_once or _nothing, entries=self.entries, stored=self.stored)
 
     def show(self, view: View) -> None:
         """Show another view than its own."""

@@ -146,7 +146,7 @@ def test_it_needs_no_script_no_inline_style_and_nothing_from_elsewhere() -> None
         assert not {"style", "onclick", "onload"} & attributes.keys()
         for name in ("href", "src"):
             assert (attributes.get(name) or "/").startswith("/")
-    sheet = desk.ask("/static/page.css")
+    sheet = desk.ask("/static/base.css")
     assert sheet.status_code == 200
     assert sheet.headers["content-type"] == "text/css; charset=utf-8"
     assert "prefers-color-scheme: dark" in sheet.text
@@ -166,7 +166,7 @@ def test_a_screen_reader_finds_its_way() -> None:
     assert {a["aria-labelledby"] for _, a in found.tags if "aria-labelledby" in a} <= set(ids)
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/static/page.css", "/nothing", "/probe", "/-/reload"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/static/base.css", "/nothing", "/probe", "/-/reload"])
 def test_every_answer_carries_the_security_headers(path: str) -> None:
     headers = Desk().ask(path).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -184,7 +184,7 @@ def test_every_answer_carries_the_security_headers(path: str) -> None:
         "/static/%2e%2e/page.py",
         "/%00",
         "/%ff%fe",
-        "/static/page.css/",
+        "/static/base.css/",
         "/<script>",
         "/" + "a" * 10_000,
     ],
@@ -197,7 +197,7 @@ def test_what_is_not_there_is_not_found_in_plain_text(path: str) -> None:
 
 
 def test_reading_changes_nothing_and_writing_is_refused() -> None:
-    for path in ("/", "/metrics", "/probe", "/-/ready", "/-/healthy", "/static/page.css"):
+    for path in ("/", "/metrics", "/probe", "/-/ready", "/-/healthy", "/static/base.css"):
         assert Desk().ask(path, "POST").status_code == 405
 
 
