@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from prober import access
 from prober.errors import ProberError
 from prober.settings import (
     ApiEndpoint,
@@ -47,6 +48,7 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
     yield from _levels(settings)
     yield from check_surroundings(settings)
     yield from _retention(settings)
+    yield from access.check(settings)
     for name, service in settings.services.items():
         yield from _service(("services", name), service, base)
 

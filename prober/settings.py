@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from prober.access import Access
 from prober.fields import (
     Address,
     Duration,
@@ -277,7 +278,7 @@ class Service(Section):
     ask_for: Duration = Field(300_000, description="mode: ask alone; without an answer for so long it goes ahead")
 
 
-class Web(Section):
+class Web(Access):
     """Who may change things over HTTP, and whether /probe takes targets that are not configured."""
 
     token: Secret | None = None
