@@ -1,0 +1,125 @@
+"""One service by the second: verdicts, calls and where their time went."""
+
+from grafana.model import Choice, Dashboard, Kind, Query, Row, State, Step
+from grafana.overview import CHANNELS
+from grafana.panels import FAULTS, ROOM, SUCCESS, UNAVAILABLE, VERDICTS, heat, lines, stat, timeline
+
+_DAY = 86_400
+_SERVICE = Choice("service", "Service", "prober_seconds_total", "service", several=False)
+_CHANNEL = Choice("channel", "Channel", 'prober_calls_total{service=~"$service"}', "channel")
+_ENDPOINT = Choice("endpoint", "Endpoint", 'probe_success{service=~"$service", channel=~"$channel"}', "endpoint")
+_WHERE = 'service=~"$service", channel=~"$channel"'
+_ONE = f'{_WHERE}, endpoint=~"$endpoint"'
+
+_SECONDS = (
+    timeline(
+        "Verdict of the newest closed second",
+        "One cell a scrape: with scrape_interval 1s one a second. The exact seconds, one by one: `prober seconds`, and "
+        "the status page.",
+        Query(CHANNELS.replace('channel!=""', 'channel!="", channel=~"$channel"'), "{{channel}}"),
+        states=UNAVAILABLE,
+        width=24,
+        height=5,
+        interval="1s",
+        links=(ROOM,),
+    ),
+    lines(
+        "Seconds by verdict and channel",
+        "How many seconds a second got which verdict: 1 in all. Exact over any span, whatever was scraped in between.",
+        Query(f"sum by (verdict) (rate(prober_seconds_total{{{_WHERE}}}[$__rate_interval]))", "{{verdict}}"),
+        stacked="percent",
+        colours=VERDICTS,
+        unit="percentunit",
+        interval="1s",
+    ),
+    timeline(
+        "The newest call of each endpoint",
+        "Whether it succeeded, as often as Prometheus looked.",
+        Query(f"probe_success{{{_ONE}}}", "{{channel}} {{endpoint}}"),
+        kind=Kind.HISTORY,
+        states=SUCCESS,
+        interval="1s",
+    ),
+)
+_CALLS = (
+    lines(
+        "Calls by fault",
+        "Calls a second by whose fault their end was. The points are failed calls with their reason.",
+        Query(f"sum by (fault) (rate(prober_calls_total{{{_WHERE}}}[$__rate_interval]))", "{{fault}}", exemplars=True),
+        stacked="normal",
+        colours=FAULTS,
+        unit="ops",
+    ),
+    heat(
+        "How long calls took",
+        "Calls by how long they took, failed ones included; a time-out is the row of its length.",
+        Query(
+            f"sum by (le) (increase(prober_call_duration_seconds_bucket{{{_WHERE}}}[$__rate_interval]))",
+            "{{le}}",
+            exemplars=True,
+        ),
+    ),
+    lines(
+        "The newest call of each endpoint took",
+        "The whole call, from its begin to its end.",
+        Query(f"probe_duration_seconds{{{_ONE}}}", "{{channel}} {{endpoint}}"),
+        unit="s",
+        interval="1s",
+    ),
+    lines(
+        "Calls that were due and not made",
+        "A second: no place in flight, the second was over, or the vendor asked us to wait. Such seconds may be "
+        "unmeasured.",
+        Query(f"sum by (channel) (rate(prober_calls_missed_total{{{_WHERE}}}[$__rate_interval]))", "{{channel}}"),
+        unit="ops",
+    ),
+)
+_WIRE = (
+    lines(
+        "Where HTTP calls spend their time",
+        "The newest call's phases, averaged over the chosen endpoints.",
+        Query(f"avg by (phase) (probe_http_duration_seconds{{{_ONE}}})", "{{phase}}"),
+        stacked="normal",
+        unit="s",
+    ),
+    lines(
+        "Where SMTP calls spend their time",
+        "The newest call's phases, averaged over the chosen endpoints.",
+        Query(f"avg by (phase) (probe_smtp_duration_seconds{{{_ONE}}})", "{{phase}}"),
+        stacked="normal",
+        unit="s",
+    ),
+    lines(
+        "Reply codes",
+        "The newest reply's status code; 0 when none came.",
+        Query(f"probe_http_status_code{{{_ONE}}}", "HTTP {{endpoint}}"),
+        Query(f"probe_smtp_status_code{{{_ONE}}}", "SMTP {{endpoint}}"),
+        unit="none",
+        minimum=0,
+    ),
+    stat(
+        "Certificates expire in",
+        "The earliest expiry in the chain that each endpoint showed.",
+        Query(
+            f"probe_ssl_earliest_cert_expiry{{{_ONE}}} - time()",
+            "{{channel}} {{endpoint}}",
+            empty_when="no endpoint is reached by TLS",
+        ),
+        width=12,
+        height=8,
+        unit="s",
+        states=(State(None, "expired", "red", upto=0, ranged=True),),
+        steps=(Step(None, "red"), Step(3 * _DAY, "orange"), Step(14 * _DAY, "blue")),
+        no_value="no TLS",
+    ),
+)
+
+SERVICE = Dashboard(
+    "prober-service",
+    "Prober: one service by the second",
+    "One service: each second's verdict, each endpoint's calls, and where their time goes.",
+    (_SERVICE, _CHANNEL, _ENDPOINT),
+    (Row("Seconds", _SECONDS), Row("Calls", _CALLS), Row("On the wire", _WIRE)),
+    span="now-15m",
+    refresh="1s",
+)
