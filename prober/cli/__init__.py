@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "measure, decide, open tickets, page; serve pages and metrics",
     "check": "say what is wrong with a configuration, and what it makes",
     "once": "call each endpoint once and show how it went",
+    "drill": "play a whole incident as an exercise, and say who was reached",
     "demo": "a mail platform that fails on command, and prober against it",
     "seconds": "show closed seconds and their verdicts",
     "incidents": "show incidents, and enter what people did about them",

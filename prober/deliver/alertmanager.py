@@ -100,6 +100,7 @@ class Alertmanager:
             "severity": str(act.facts.get("severity") or ""),
             "condition": view.condition,
             "incident": act.incident,
+            "exercise": "true" if view.exercise else "",
             **self._receiver.labels,
             ALERT: act.alert(self._name),
         }

@@ -126,7 +126,18 @@ def event(act: Act, key: str, receiver: str, routing_key: str) -> dict[str, Any]
             "class": view.condition,
             "custom_details": {
                 name: details[name]
-                for name in ("key", "incident", "episode", "severity", "condition", "onset", "raised", "text", "facts")
+                for name in (
+                    "exercise",
+                    "key",
+                    "incident",
+                    "episode",
+                    "severity",
+                    "condition",
+                    "onset",
+                    "raised",
+                    "text",
+                    "facts",
+                )
             },
         },
     }

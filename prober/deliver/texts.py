@@ -6,6 +6,7 @@ function of the act: no clock, no locale, no configuration.
 """
 
 import re
+import textwrap
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +17,14 @@ from rules.acts import Act, ActKind
 #: Most characters of a subject and of a summary.
 SUBJECT = 180
 SUMMARY = 400
+
+#: What every text of an exercise begins with, so that nobody takes it for a real incident.
+EXERCISE = "EXERCISE"
+_EXERCISE = (
+    "EXERCISE: this is a drill. There is no incident, the figures and times are made up, and nothing needs to be done"
+    " but to confirm that this arrived."
+)
+_SPOKEN_EXERCISE = "This is an exercise. There is no incident."
 
 #: Pages that ask on-call to do what the program could not, by their step.
 _BY_HAND = {
@@ -36,14 +45,14 @@ def subject(act: Act) -> str:
     view = View(act)
     again = "Re: " if act.kind in (ActKind.NOTE, ActKind.PAGE_RESOLVE) else ""
     number = f"[{view.ticket}] " if again and view.ticket and "@" not in view.ticket else ""
-    head = ": ".join(x for x in (view.severity, view.title) if x)
+    head = _head(view)
     return _cut(f"{again}{number}{head} [{view.incident}]", SUBJECT)
 
 
 def summary(act: Act) -> str:
     """What happened, in one line."""
     view = View(act)
-    head = ": ".join(x for x in (view.severity, view.title) if x)
+    head = _head(view)
     return _cut(f"{head}: {_happened(act, view)} [{view.incident}]", SUMMARY)
 
 
@@ -59,7 +68,9 @@ def html(act: Act) -> str:
 
 def spoken(act: Act) -> str:
     """The script of a call, to be read out by a machine."""
-    return _environment(False).get_template("voice.j2").render(v=View(act), summary=summary(act))
+    view = View(act)
+    words = _environment(False).get_template("voice.j2").render(v=view, summary=summary(act))
+    return f"{_SPOKEN_EXERCISE}\n{words}\n{_SPOKEN_EXERCISE}" if view.exercise else words
 
 
 def warm() -> None:
@@ -68,6 +79,10 @@ def warm() -> None:
         environment = _environment(escape)
         for name in environment.list_templates():
             environment.get_template(name)
+
+
+def _head(view: View) -> str:
+    return ": ".join(x for x in (EXERCISE if view.exercise else "", view.severity, view.title) if x)
 
 
 def _happened(act: Act, view: View) -> str:
@@ -90,14 +105,26 @@ def _template(act: Act) -> str:
 
 def _render(act: Act, layout: str) -> str:
     template = _environment(layout == "html.j2").get_template(_template(act))
+    view = View(act)
     words = template.render(
         layout=layout,
-        v=View(act),
+        v=view,
         subject=subject(act),
         summary=summary(act),
         resolved=act.kind is ActKind.PAGE_RESOLVE,
     )
+    if view.exercise:  # not the templates' to leave out
+        words = _marked(words, layout)
     return re.sub(r"\n{3,}", "\n\n", words).strip("\n") + "\n"
+
+
+def _marked(words: str, layout: str) -> str:
+    """A text of an exercise says so in its first line."""
+    if layout != "html.j2":
+        return textwrap.fill(_EXERCISE, 76) + "\n\n" + words
+    mark = f'<p style="font-weight:bold">{_EXERCISE}</p>\n'
+    body = re.search(r"<body[^>]*>\n?", words)
+    return words[: body.end()] + mark + words[body.end() :] if body else mark + words
 
 
 @cache

@@ -65,6 +65,7 @@ class View:
         self.kind = act.kind.value
         self.step = line(act.step)
         self.created = instant(act.created)
+        self.exercise = facts.get("exercise") is True  # `prober drill`: no incident is behind it
         self.service = line(facts.get("service"))
         self.title = line(facts.get("title")) or self.service or "the service"
         proposed = " (proposed)" if facts.get("proposed") is True else ""  # the vendor sets it

@@ -63,6 +63,7 @@ def payload(act: Act, key: str, receiver: str) -> dict[str, Any]:
     view = View(act)
     return {
         "version": VERSION,
+        "exercise": view.exercise,
         "key": key,
         "kind": act.kind.value,
         "incident": act.incident,

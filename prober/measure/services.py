@@ -83,19 +83,7 @@ def enricher(
 
     `name` may be a service that is no longer configured. `vendor_says`: what each vendor's status page said last.
     """
-    service = settings.services.get(name)
-    standing: dict[str, Any] = {
-        "customer": settings.customer.model_dump(mode="json"),
-        "location": settings.location,
-        "terms": {str(k): v for k, v in service.terms.items()} if service else {},
-        "endpoints": [
-            *[_endpoint("api", e, service) for e in service.channels.api],
-            *[_endpoint("smtp", e, service) for e in service.channels.smtp],
-        ]
-        if service
-        else [],
-        "mode": service.mode if service else Mode.ACT.value,
-    }
+    standing = standing_facts(settings, name)
 
     def enrich(act: Act) -> Act:
         onset = act.facts.get("onset")
@@ -114,6 +102,23 @@ def enricher(
         return replace(act, facts=redactor.value(facts))
 
     return enrich
+
+
+def standing_facts(settings: Settings, name: str) -> dict[str, Any]:
+    """What every act of a service says beside the rules' facts; `name` may be one that is no longer configured."""
+    service = settings.services.get(name)
+    return {
+        "customer": settings.customer.model_dump(mode="json"),
+        "location": settings.location,
+        "terms": {str(k): v for k, v in service.terms.items()} if service else {},
+        "endpoints": [
+            *[_endpoint("api", e, service) for e in service.channels.api],
+            *[_endpoint("smtp", e, service) for e in service.channels.smtp],
+        ]
+        if service
+        else [],
+        "mode": service.mode if service else Mode.ACT.value,
+    }
 
 
 def _endpoint(channel: str, endpoint: ApiEndpoint | SmtpEndpoint, service: Service) -> dict[str, str]:
