@@ -4,6 +4,8 @@
 """
 
 from prober.store.backlog import Bounds
+from prober.store.days import Day
+from prober.store.durations import Durations
 from prober.store.errors import (
     CorruptError,
     DiskFullError,
@@ -26,7 +28,9 @@ __all__ = [
     "Bounds",
     "Certificate",
     "CorruptError",
+    "Day",
     "DiskFullError",
+    "Durations",
     "Failure",
     "Health",
     "IncidentHead",

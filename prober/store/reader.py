@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from prober.store import rows, schema
+from prober.store.days import Day, Days
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
 from prober.store.place import is_there
 from prober.store.query import attempts_of, closed_through, runs_between
@@ -64,6 +65,7 @@ class Reader:
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
         self._cells = rows.Cells(self._db)
+        self._days = Days(self._db, self._cells)
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"
@@ -132,6 +134,10 @@ class Reader:
             held = (first, first + n, cell)
         if held:
             yield held
+
+    def days(self, key: SeriesKey, since: int, until: int) -> tuple[Day, ...]:
+        """Every UTC day of a series that has a second within [since, until), in order, also those with nothing on record."""
+        return self._days.of(key, since, until)
 
     def incidents(self, service: str | None = None) -> tuple[IncidentHead, ...]:
         """Oldest first."""

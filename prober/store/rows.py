@@ -120,7 +120,7 @@ def attempt_of(row: tuple[Any, ...]) -> ActResult:
 def failure_body(failure: Failure, redact: Redact) -> bytes:
     """The evidence of a failed call, redacted and compressed. Bytes of a body that are no UTF-8 stand in base64."""
     facts = dataclasses.asdict(failure.observation)
-    body: bytes = facts.pop("body")
+    body: bytes = redact(facts.pop("body"))  # before base64, in which not every shape of a secret is known again
     try:
         facts["body"] = body.decode()
     except UnicodeDecodeError:
