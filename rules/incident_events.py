@@ -105,7 +105,7 @@ class Entry:
 
     `incident` "" means the one that is open; `ticket` is the vendor's number, for ADOPT (with others it is taken down where
     none is known); `value` a severity's name, for SEVERITY, or the matter, for TELL; `when` the UTC second at which it
-    happened, where that was not now (0); `via` by which way it came: cli, api, link, reply.
+    happened, where that was not now (0); `via` by which way it came: cli, api, web, link, reply.
     """
 
     kind: EntryKind

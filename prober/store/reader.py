@@ -148,6 +148,12 @@ class Reader:
         row = self._db.execute(f"SELECT {rows.HEAD_COLUMNS} FROM incidents WHERE id = ?", (incident,)).fetchone()  # noqa: S608 - a constant
         return _head(row) if row else None
 
+    def state(self, service: str, part: str) -> str | None:
+        """What the measuring process has written down of itself for a restart (JSON); `part`: "incident", "conditions"."""
+        query = "SELECT body FROM states WHERE service = ? AND part = ?"
+        row = self._db.execute(query, (service, part)).fetchone()
+        return str(row[0]) if row else None
+
     def records(self, incident: str) -> tuple[StoredRecord, ...]:
         """What happened, in the order in which it was written down."""
         query = "SELECT incident, at, kind, detail FROM records WHERE incident = ? ORDER BY id"

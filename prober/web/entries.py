@@ -57,16 +57,24 @@ class Entries:
             return PlainTextResponse(f"{step}\n", 400)
         return await self._enter({"incident": request.path_params["incident"], "kind": kind.value, **step})
 
-    async def _enter(self, step: dict[str, Any]) -> Response:
-        key = f"api-{next(self._ids)}"
+    async def enter(self, step: dict[str, Any], via: str) -> str:
+        """Why the incident does not take the step; "" when it took it. `via` says how it came: api, web, link.
+
+        Raises TimeoutError when the measuring process does not answer: the step may have been taken.
+        """
+        key = f"{via}-{next(self._ids)}"
         waiting = self._waiting[key] = asyncio.get_running_loop().create_future()
         try:
-            self._send({"type": "entry", "id": key, "via": "api", **step})
-            error = await asyncio.wait_for(waiting, WITHIN)
-        except TimeoutError:
-            return JSONResponse({"ok": False, "error": "no answer from the measuring process"}, 504)
+            self._send({"type": "entry", "id": key, "via": via, **step})
+            return await asyncio.wait_for(waiting, WITHIN)
         finally:
             del self._waiting[key]
+
+    async def _enter(self, step: dict[str, Any]) -> Response:
+        try:
+            error = await self.enter(step, "api")
+        except TimeoutError:
+            return JSONResponse({"ok": False, "error": "no answer from the measuring process"}, 504)
         return JSONResponse({"ok": False, "error": error}, 409) if error else JSONResponse({"ok": True})
 
 

@@ -201,6 +201,10 @@ class View:
         """The outside watcher has heard from us."""
         self.watched_at = self._now()
 
+    def now(self) -> float:
+        """UTC seconds."""
+        return self._now()
+
     def silence(self) -> float:
         """Seconds since the measuring loop was last heard of."""
         return self._monotonic() - self._beaten
