@@ -2,27 +2,28 @@
 
 Two nets, one within the other. Secrets that the configuration holds are found wherever they stand, also encoded: in
 base64 (as AUTH PLAIN, AUTH LOGIN and Basic carry them, whatever stands before them), percent-encoded, escaped for JSON or
-HTML. What is secret by its shape is found although nobody told us: credentials in headers, AUTH exchanges, bearer tokens,
-user information and keys in URLs. Of a long secret a few characters stay at each end, so that people can tell two keys
-apart (360dialog's agreement allows no more).
+HTML (`prober.redact_forms`), within escapes of other kinds and broken over lines (`prober.disguise`), and cut off at a
+line's end. What is secret by its shape is found although nobody told us (`prober.redact_shapes`). Of a long secret a few
+characters stay at each end, so that people can tell two keys apart (360dialog's agreement allows no more).
 """
 
-import base64
-import html
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
-from prober.settings import Section
+from prober.disguise import Disguised, views
+from prober.needles import Needles
+from prober.redact_forms import SHORT, encoded, forms, pieces
+from prober.redact_shapes import HIDDEN, SECRET_KEY, hide_shapes
+from prober.section import Section
 
-HIDDEN = "***"
+__all__ = ["HIDDEN", "Redactor", "hint", "is_secret_header"]
+
 _SHORTEST = 4  # characters; what is shorter is found by its shape alone, or it would be found everywhere
-_SHORT = 8  # what is shorter must stand alone: no letter or digit beside it
 _TELLING = 12  # from here on the ends may be shown
+_STEM = 6  # characters of a secret's beginning that are hidden where a text was cut
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]")
 
 #: Request headers whose values are no secrets.
@@ -33,69 +34,6 @@ _OPEN_HEADERS = frozenset(
         " content-type date expect from host if-match if-modified-since if-none-match origin pragma range referer te"
         " user-agent via",
     )
-)
-_CREDENTIAL_HEADERS = (
-    r"(?:set-)?cookie2?|(?:x-)?(?:[a-z0-9]+-)?api-?key|(?:x-)?auth(?:-[a-z]+)*-?token|x-access-token"
-    r"|x-amz-security-token"
-)
-_CREDENTIAL_KEYS = (
-    rf"(?:proxy-)?authorization|{_CREDENTIAL_HEADERS}|password|passwd|passphrase|secret|client_secret|token"
-    r"|access_token|refresh_token|api_?key|access_?key|private_?key|hmac_?key|routing_?key|credentials?|signature"
-)
-_SECRET_KEY = re.compile(rf"(?:{_CREDENTIAL_KEYS})\Z", re.IGNORECASE)
-
-#: What is secret by its shape: words of which one must be there in small letters, the shape, what stands there instead.
-_SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
-    (  # the scheme stays: it shows what was tried
-        ("authorization",),
-        re.compile(
-            r"(?i)\b((?:proxy-)?authorization[\"']?[ \t]*[:=][ \t]*[\"']?)([a-z][a-z0-9_-]{2,15}[ \t]+)?[^\r\n\"']+"
-        ),
-        rf"\1\2{HIDDEN}",
-    ),
-    (
-        ("cookie", "key", "token"),
-        re.compile(rf"(?i)(?<![a-z0-9-])((?:{_CREDENTIAL_HEADERS})[ \t]*:[ \t]*)[^\r\n]+"),
-        rf"\1{HIDDEN}",
-    ),
-    (
-        ("pass", "secret", "token", "key", "credential", "signature", "cookie"),
-        re.compile(rf"(?i)([\"'](?:{_CREDENTIAL_KEYS})[\"']\s*:\s*)(?:\"(?:[^\"\\\r\n]|\\.)*\"|'[^'\r\n]*')"),
-        rf'\1"{HIDDEN}"',
-    ),
-    (  # AUTH with an initial response (RFC 4954 4), not the server's list of mechanisms
-        ("auth",),
-        re.compile(r"(?i)(?<!250[ -])\b(AUTH[ \t]+[A-Z0-9_-]{3,20}[ \t]+)[A-Za-z0-9+/=*]+"),
-        rf"\1{HIDDEN}",
-    ),
-    (  # the client's line after a challenge
-        ("334",),
-        re.compile(
-            r"(?m)(^[^\r\n]{0,40}\b334(?:[ -][^\r\n]*)?\r?\n[^A-Za-z0-9+/=\r\n]{0,40})[A-Za-z0-9+/]{2,}=*(?=\r?$)"
-        ),
-        rf"\1{HIDDEN}",
-    ),
-    (
-        ("bearer", "basic", "accesskey", "token", "apikey"),
-        re.compile(
-            r"(?i)\b((?:bearer|basic|accesskey|token|apikey)[ \t]+)"
-            r"(?=[A-Za-z._~+/-]*[0-9]|\S{24})[A-Za-z0-9._~+/-]{8,}=*"
-        ),
-        rf"\1{HIDDEN}",
-    ),
-    (("://",), re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,15}://)[^/\s@\"'<>?#]{1,512}@"), rf"\1{HIDDEN}@"),
-    (
-        ("?", "&"),
-        re.compile(
-            r"(?i)([?&;](?:api[_-]?key|key|token|access_token|password|passwd|secret|sig|signature)=)[^&\s\"'<>#]+"
-        ),
-        rf"\1{HIDDEN}",
-    ),
-    (
-        ("private key-----",),
-        re.compile(r"-----BEGIN ([A-Z ]{0,20}PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL),
-        rf"-----BEGIN \1----- {HIDDEN}",
-    ),
 )
 
 
@@ -113,44 +51,76 @@ def hint(secret: str) -> str:
 
 
 class Redactor:
-    """Replaces secrets in texts, bytes and JSON values. Its work grows with the number of different secrets."""
+    """Replaces secrets in texts, bytes and JSON values.
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {piece for secret in secrets for piece in _pieces(secret) if len(piece) >= _SHORTEST}
-        forms: dict[str, str] = {}
+    `users`: login names. Their CRAM-MD5 answers (RFC 2195), by which a password can be guessed at leisure, are hidden too.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), users: Iterable[str] = ()) -> None:
+        known = {piece for secret in secrets for piece in pieces(secret) if len(piece) >= _SHORTEST}
+        found: dict[str, str] = {}
         for secret in known:
-            for form in _forms(secret):
-                forms.setdefault(form, hint(secret))
-        self._forms = sorted(forms.items(), key=lambda item: (-len(item[0]), item[0]))
-        self._encoded = sorted(
-            {core for secret in known for core in _encoded(secret)}, key=lambda core: (-len(core), core)
-        )
+            for form in forms(secret):
+                found.setdefault(form, hint(secret))
+        self._shown = {secret: hint(secret) for secret in known}
+        self._forms = Needles(found)
+        self._shown_of = found
+        self._cores = frozenset(core for secret in known for core in encoded(secret))
+        self._encoded = Needles(self._cores)
+        self._disguised = Needles((*known, *self._cores))
+        whole = {secret for secret in known if len(secret) >= _TELLING and " " not in secret and "://" not in secret}
+        self._cut: dict[str, list[str]] = {}
+        for size, each in (*((_STEM, secret) for secret in whole), *((2 * _STEM, core) for core in self._cores)):
+            self._cut.setdefault(each[:size], []).append(each)
+        self._stems = Needles(self._cut)
+        names = "|".join(sorted(map(re.escape, {user for user in users if user}), key=len, reverse=True))
+        self._digests = re.compile(rf"(?<!\S)({names})([ ]+)[0-9a-f]{{32}}(?![0-9A-Za-z])") if names else None
 
     @classmethod
     def of(cls, *settings: Section) -> "Redactor":
         """A redactor that knows all secrets of `settings`."""
-        return cls(secret for each in settings for secret in _secrets(each))
+        return cls(
+            (secret for each in settings for secret in _secrets(each)),
+            (user for each in settings for user in _users(each)),
+        )
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
-        for core in self._encoded:
-            if core in text:
-                text = _hide_token(text, core)
-        for form, shown in self._forms:
-            if form in text:
-                text = _hide(text, form, shown)
-        lower = text.lower()
-        for words, shape, replacement in _SHAPES:
-            if any(word in lower for word in words):
-                text = shape.sub(replacement, text)
-        return text
+        for core in self._encoded.within(text):
+            text = _hide_token(text, core)
+        for form in self._forms.within(text):
+            text = _hide(text, form, self._shown_of[form])
+        if self._disguised:
+            for plain, view in views(text):
+                if (found := self._disguised.within(plain)) and (spans := self._places(view(), found)):
+                    return self.text(_hide_spans(text, spans))  # other views may show more
+            for stem in self._stems.within(text):
+                for whole in self._cut[stem]:
+                    text = _hide_cut(text, stem, whole)
+        if self._digests is not None:
+            text = self._digests.sub(rf"\1\2{HIDDEN}", text)
+        return hide_shapes(text)
+
+    def _places(self, view: Disguised, found: list[str]) -> list[tuple[int, int, str]]:
+        """The places of the original that hold those secrets in disguise, each with what is shown instead; none overlap."""
+        places: list[tuple[int, int, str]] = []
+        taken = bytearray(len(view.text))
+        for secret in sorted(found, key=lambda each: each not in self._cores):
+            for start, end in _places(view.text, secret, token=secret in self._cores):
+                if not any(taken[start:end]):
+                    taken[start:end] = b"\1" * (end - start)
+                    places.append((*view.origin(start, end), self._shown.get(secret, HIDDEN)))
+        return sorted(places)
 
     def bytes(self, data: bytes) -> bytes:
         """`data` without secrets; bytes that are no UTF-8 stay as they are."""
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def value(self, value: Any) -> Any:
-        """A JSON value without secrets; what stands under a secret's name (`password`, `authorization`) is hidden whole."""
+        """A JSON value without secrets; what stands under a secret's name (`password`, `authorization`) is hidden whole.
+
+        A list of two texts whose first is such a name (a header as a pair) loses its second.
+        """
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, SecretStr):
@@ -163,75 +133,87 @@ class Redactor:
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple)):
+            if len(value) == 2 and isinstance(value[0], str) and _names_secret(*value):
+                return [value[0], HIDDEN]
             return [self.value(item) for item in value]
         return value
 
 
 def _names_secret(key: str, item: Any) -> bool:
-    return isinstance(item, (str, bytes, int, float)) and not isinstance(item, bool) and bool(_SECRET_KEY.match(key))
+    if isinstance(item, (list, tuple)):
+        return bool(item) and all(_names_secret(key, each) for each in item)
+    return isinstance(item, (str, bytes, int, float)) and not isinstance(item, bool) and bool(SECRET_KEY.match(key))
 
 
-def _pieces(secret: str) -> Iterator[str]:
-    """A secret, and what is secret within it: the token after "Bearer", the password within "Basic", in a proxy's URL."""
-    yield secret
-    scheme, _, token = secret.strip().partition(" ")
-    if token and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", scheme):
-        yield token.strip()
-        if scheme.lower() == "basic":
-            try:
-                _, _, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
-            except ValueError:  # not base64, or not UTF-8
-                return
-            yield password
-    elif match := re.match(r"[a-z]+://[^/@\s]*?:([^/@\s]+)@", secret):
-        yield match[1]
+def _places(text: str, secret: str, *, token: bool) -> Iterator[tuple[int, int]]:
+    """Where `secret` stands in `text`; with all of the base64 around it for a `token`."""
+    start = text.find(secret)
+    while start >= 0:
+        end = start + len(secret)
+        if token:
+            yield _token(text, start, end)
+        elif len(secret) >= SHORT or not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+            yield start, end
+        start = text.find(secret, end)
 
 
-def _forms(secret: str) -> Iterator[str]:
-    yield secret
-    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield encoded
-        yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), encoded)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield html.escape(secret)
-    raw = secret.encode()
-    for encoded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
-        yield encoded
-        yield encoded.rstrip("=")
-    if len(secret) >= _SHORT:
-        yield raw.hex()
-
-
-def _encoded(secret: str) -> Iterator[str]:
-    """The characters that base64 gives for `secret` whatever stands before and after it, for each of the three places."""
-    raw = secret.encode()
-    for before in range(3):
-        whole = base64.b64encode(b"\0" * before + raw)
-        core = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6].decode()
-        if len(core) >= _SHORT:
-            yield core
-            yield core.translate(str.maketrans("+/", "-_"))
+def _token(text: str, start: int, end: int, least: int = 0) -> tuple[int, int]:
+    """The run of base64 around a place in it, not from before `least`."""
+    while start > least and _BASE64.match(text[start - 1]):
+        start -= 1
+    while end < len(text) and _BASE64.match(text[end]):
+        end += 1
+    return start, end
 
 
 def _hide_token(text: str, core: str) -> str:
     """Hide each run of base64 that holds `core`."""
     parts, position = [], 0
     while (found := text.find(core, position)) >= 0:
-        start, end = found, found + len(core)
-        while start > position and _BASE64.match(text[start - 1]):
-            start -= 1
-        while end < len(text) and _BASE64.match(text[end]):
-            end += 1
+        start, end = _token(text, found, found + len(core), position)
         parts += [text[position:start], HIDDEN]
         position = end
     return "".join(parts) + text[position:]
 
 
 def _hide(text: str, form: str, shown: str) -> str:
-    if len(form) >= _SHORT:
+    if len(form) >= SHORT:
         return text.replace(form, shown)
     return re.sub(rf"(?<![A-Za-z0-9]){re.escape(form)}(?![A-Za-z0-9])", shown, text)
+
+
+def _hide_spans(text: str, spans: list[tuple[int, int, str]]) -> str:
+    parts, position = [], 0
+    for start, end, shown in spans:
+        parts += [text[position:start], shown]
+        position = end
+    return "".join(parts) + text[position:]
+
+
+def _hide_cut(text: str, stem: str, whole: str) -> str:
+    """Hide the beginning of a secret that a limit cut off: at the text's or a line's end, or before an ellipsis."""
+    parts, position = [], 0
+    while (found := text.find(stem, position)) >= 0:
+        end = found + len(stem)
+        while end < len(text) and end - found < len(whole) and text[end] == whole[end - found]:
+            end += 1
+        cut = end == len(text) or text[end] in "\r\n\u2026" or text.startswith("...", end)
+        parts += [text[position:found], HIDDEN if cut else text[found:end]]
+        position = end
+    return "".join(parts) + text[position:]
+
+
+def _users(value: Any) -> Iterator[str]:
+    """The login names in settings: whatever stands beside a password."""
+    if isinstance(value, Section):
+        own = getattr(value, "username", None)
+        if isinstance(own, str):
+            yield own
+        for name in type(value).model_fields:
+            yield from _users(getattr(value, name))
+    elif isinstance(value, (Mapping, tuple)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _users(item)
 
 
 def _secrets(value: Any) -> Iterator[str]:
