@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -56,12 +55,6 @@ def configuration(desk: Desk, services: dict[str, Any], controls: Iterable[Api] 
 def smtp_endpoint(port: int, **more: Any) -> dict[str, Any]:
     mail = {"from": "probe@customer.test", "to": "sink@vendor.test"}
     return {"name": "injection", "host": "127.0.0.1", "port": port, "tls": "none", "mail": mail} | more
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 class Program:

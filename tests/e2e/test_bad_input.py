@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from tests.e2e.outside import Api, Script, outside, until
-from tests.e2e.program import Program, ask_anything, configuration, free_port, service, verdicts
+from tests.e2e.program import Program, ask_anything, configuration, service, verdicts
+from tests.peers.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.outside import Api, Arrival, Desk, Script, outside, side_by_side, until
-from tests.e2e.program import Program, configuration, free_port, service
+from tests.e2e.program import Program, configuration, service
+from tests.peers.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

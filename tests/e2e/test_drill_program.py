@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from tests.e2e.outside import Desk, outside
-from tests.e2e.program import Program, configuration, free_port, service
+from tests.e2e.program import Program, configuration, service
+from tests.peers.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

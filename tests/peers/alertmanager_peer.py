@@ -6,7 +6,6 @@ with alertmanager_peer(tmp_path, "http://127.0.0.1:1/hook") as alertmanager:
 """
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import find
+from tests.peers.ports import free_port
 
 _CONFIG = """
 route: {{receiver: on-call, group_by: [incident], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
@@ -29,8 +29,7 @@ class Alertmanager:
     """The server; it forms no cluster."""
 
     def __init__(self, folder: Path, hook: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "alertmanager.yml"

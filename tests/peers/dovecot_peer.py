@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.peers.ports import free_port
+
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin"
 #: Whose the mails are where the tests run as root: dovecot serves no mail of root's.
 NOBODY = ("nobody", "nogroup")
@@ -157,7 +159,7 @@ def dovecot(
     mechanisms: str = "plain login",
 ) -> Iterator[Dovecot]:
     """A dovecot in `base` (a short path: sockets lie below it), stopped at the end. `certificate`: PEM of chain and key."""
-    port, tls_port = _free_port(), _free_port()
+    port, tls_port = free_port(), free_port()
     (base / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n", encoding="utf-8")
     (base / "mail").mkdir()
     capability = "" if idle else "IMAP4rev1 UIDPLUS"
@@ -192,12 +194,6 @@ def dovecot(
         if server.process is not None:
             server.thaw()
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def until(condition: Callable[[], bool], within: float = 20.0) -> None:

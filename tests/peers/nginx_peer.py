@@ -11,7 +11,6 @@ with nginx_peer(tmp_path) as nginx:
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from tests.conftest import find
+from tests.peers.ports import free_port
 
 _CONFIG = """
 daemon off;
@@ -50,8 +50,7 @@ class NginxPeer:
         self._config = folder / "nginx.conf"
         self._process: subprocess.Popen[bytes] | None = None
         self._status = 200
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._write()
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.conftest import find
+from tests.peers.ports import free_port
 
 COMMUNITY = "community-of-test"
 ENGINE = "80001f8804abcdef01"
@@ -54,9 +55,7 @@ class Snmptrapd:
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "traps"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port(socket.SOCK_DGRAM)
         mibs = folder / "mibs"
         mibs.mkdir(parents=True)
         for name, text in _BASE.items():
