@@ -107,7 +107,7 @@ class Program:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
-        self._waiting: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Handle | None = None
         self._ticked = 0  # UTC second of the newest station tick
         self._left: dict[str, Memory] = {}  # services that were no longer configured when we started
         self._redactor = Redactor.of(loaded.settings)
@@ -177,7 +177,10 @@ class Program:
     # the pace
 
     def _wake(self) -> None:
-        """One tick, and the next one when it is due. The loop's timers count milliseconds: never two within one."""
+        """One tick, and the next one when it is due.
+
+        The loop's timers count milliseconds: never two within one, unless we are behind; then the replies have but one turn.
+        """
         due = self._clock.monotonic() + round(_AFTER_DEFECT * NS)
         try:
             due = self._measure.tick()
@@ -190,8 +193,11 @@ class Program:
                 self._notifier.watchdog()
         except Exception:  # a defect of ours must not end the measuring; it is told of, and the next tick comes
             log.exception("a tick failed")
-        wait = max(0.001, (due - self._clock.monotonic()) / NS)
-        self._waiting = self._loop.call_later(wait, self._wake)
+        wait = (due - self._clock.monotonic()) / NS
+        if wait <= 0:
+            self._waiting = self._loop.call_soon(self._wake)
+        else:
+            self._waiting = self._loop.call_later(max(0.001, wait), self._wake)
 
     # what serve says
 

@@ -18,7 +18,8 @@ READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 GONE = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _ALL = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-_BATCH = 512
+#: Events at a time: what is due meanwhile waits for no more.
+_BATCH = 128
 
 
 class Reactor:
