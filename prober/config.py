@@ -57,7 +57,10 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
     except ReadError as error:
         raise ConfigError([f"{path}:{error.line}: {error}" if error.line else f"{path}: {error}"]) from None
     flaws: list[Flaw] = list(document.flaws)
-    data = expand(document.root, os.environ if environ is None else environ, flaws)
+    secrets: set[str] = set()
+    data = expand(document.root, os.environ if environ is None else environ, flaws, secrets=secrets)
+    if secrets and isinstance(data, dict) and isinstance(data.get("hide", []), list):
+        data["hide"] = [*data.get("hide", []), *sorted(secrets)]  # a key in a URL or a body is one all the same
     judge = _Judge(data, base, document)
     judge.take(flaws)
     raw = _compact(judge.data)

@@ -10,19 +10,33 @@ from prober.yamlread import Flaw, Loc, Node
 
 _DOLLAR = re.compile(r"\$(?:\$|\{([^{}]*)(\}?))")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+#: What a variable is called that holds a secret.
+_SECRET = re.compile(r"(?i)(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?|auth)(?:_?[0-9]+)?\Z")
 _MAX_SECRET = 64 * 1024  # bytes
 
 
-def expand(node: Node, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc = ()) -> Any:
-    """The plain value of `node`, `${VAR}` in its texts replaced and `$$` made `$`. What is wrong goes into `flaws`."""
+def expand(
+    node: Node, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc = (), *, secrets: set[str] | None = None
+) -> Any:
+    """The plain value of `node`, `${VAR}` in its texts replaced and `$$` made `$`. What is wrong goes into `flaws`.
+
+    The values of those variables that are secrets by their names go into `secrets`, wherever they are used.
+    """
     value = node.value
     if isinstance(value, str):
+        if secrets is not None and "$" in value:
+            secrets |= _secrets(value, environ)
         return _text(value, environ, flaws, loc, node.line) if "$" in value else value
     if isinstance(value, Mapping):
-        return {key: expand(entry.node, environ, flaws, (*loc, key)) for key, entry in value.items()}
+        return {key: expand(entry.node, environ, flaws, (*loc, key), secrets=secrets) for key, entry in value.items()}
     if isinstance(value, list):
-        return [expand(item, environ, flaws, (*loc, index)) for index, item in enumerate(value)]
+        return [expand(item, environ, flaws, (*loc, index), secrets=secrets) for index, item in enumerate(value)]
     return value
+
+
+def _secrets(text: str, environ: Mapping[str, str]) -> set[str]:
+    names = [match[1] for match in _DOLLAR.finditer(text) if match[1] and match[2]]
+    return {environ[name] for name in names if _SECRET.search(name) and environ.get(name)}
 
 
 def _text(text: str, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc, line: int) -> str:

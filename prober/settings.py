@@ -310,6 +310,10 @@ class Settings(Section):
     mailboxes: tuple[Mailbox, ...] = Field((), description="where vendors' replies come in")
     maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of all services")
     heartbeat: Heartbeat | None = None
+    hide: tuple[Secret, ...] = Field(
+        (),
+        description="further texts that are secrets, such as a key within a URL; those of ${..._KEY} and its like are",
+    )
     services: dict[Name, Service] = Field({})
     on_call: tuple[OnCallReceiver, ...] = ()
     page_again: Duration | None = Field(

@@ -6,12 +6,14 @@ import json
 import random
 import string
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prober.config import ConfigError, from_raw, load
 from prober.disguise import views
 from prober.needles import Needles
 from prober.probes.transcript import render
@@ -188,3 +190,35 @@ def test_every_character_of_a_view_has_its_place_in_the_original(text: str) -> N
 def test_redacting_in_disguise_twice_is_redacting_once(around: str, disguise: Callable[[str], str]) -> None:
     once = REDACTOR.text(around + disguise(KEY) + around)
     assert REDACTOR.text(once) == once
+
+
+# what the configuration holds where no secret is expected
+
+CONFIGURATION = """
+services:
+  bird:
+    contract: bird-email-enterprise
+    channels:
+      api:
+        - {name: a, url: "https://api.example.com/v1/${BIRD_KEY}/x", method: POST, body: 'k ${VENDOR_TOKEN2}', sni: "${HOST}"}
+hide: [another-secret-text]
+"""
+
+
+def test_a_variable_that_is_a_secret_by_its_name_is_one_wherever_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "prober.yaml"
+    path.write_text(CONFIGURATION)
+    environ = {"BIRD_KEY": "path-key-0123456789", "VENDOR_TOKEN2": "body-token-0123456789", "HOST": "host.example.com"}
+    loaded = load(path, environ)
+    for redactor in (Redactor.of(loaded.settings), Redactor.of(from_raw(loaded.raw, loaded.base))):
+        said = redactor.text("path-key-0123456789 body-token-0123456789 another-secret-text host.example.com")
+        assert said == "pa***89 bo***89 an***xt host.example.com"
+
+
+def test_what_is_no_list_of_secrets_is_complained_about_without_them(tmp_path: Path) -> None:
+    path = tmp_path / "prober.yaml"
+    path.write_text(CONFIGURATION.replace("hide: [another-secret-text]", "hide: {a: 1}"))
+    with pytest.raises(ConfigError) as error:
+        load(path, {"BIRD_KEY": "path-key-0123456789", "VENDOR_TOKEN2": "body-token-0123456789", "HOST": "h.example"})
+    assert "hide" in str(error.value)
+    assert "0123456789" not in str(error.value)
