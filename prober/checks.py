@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from prober import access
+from prober import access, appearance
 from prober.errors import ProberError
 from prober.settings import (
     ApiEndpoint,
@@ -49,6 +49,7 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
     yield from check_surroundings(settings)
     yield from _retention(settings)
     yield from access.check(settings)
+    yield from ((("web", key), message) for key, message in appearance.check(settings.web))
     for name, service in settings.services.items():
         yield from _service(("services", name), service, base)
 
@@ -94,11 +95,24 @@ def _receivers(loc: Loc, receivers: tuple[Receiver, ...]) -> Iterator[Found]:
     yield from _names(loc, receiver_names(receivers), "receiver")
     for index, receiver in enumerate(receivers):
         here = (*loc, index, receiver.kind)
+        yield from _place(here, receiver.kind)
         yield from (((*here, *place), message) for place, message in check_receiver(receiver.own))
         if (headers := getattr(receiver.own, "headers", None)) is not None:
             yield from _headers((*here, "headers"), headers)
         if (authorities := getattr(receiver.own, "ca", None)) is not None:
             yield from _authorities((*here, "ca"), authorities)
+
+
+#: What takes the acts of `status_pages`, and what takes these alone.
+_PAGES = ("statuspage", "template", "webhook")
+
+
+def _place(here: Loc, kind: str) -> Iterator[Found]:
+    """A status page is told of what is public alone, and a ticket is no status page."""
+    if "status_pages" in here and kind not in _PAGES:
+        yield here, f"is no status page; write one of {', '.join(_PAGES)}"
+    elif "status_pages" not in here and kind == "statuspage":
+        yield here, "is told of incidents, and takes no tickets or pages; write it under status_pages of a service"
 
 
 def _levels(settings: Settings) -> Iterator[Found]:
@@ -141,6 +155,7 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
     yield from _receivers((*loc, "tickets"), service.tickets)
     yield from _receivers((*loc, "hotline"), service.hotline)
     yield from _receivers((*loc, "escalation"), service.escalation)
+    yield from _receivers((*loc, "status_pages"), service.status_pages)
 
 
 def _pace(loc: Loc, every: int | None, timeout: int | None) -> Iterator[Found]:

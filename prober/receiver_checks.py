@@ -8,6 +8,7 @@ from prober.receivers import (
     JiraReceiver,
     PagerdutyReceiver,
     SnmpReceiver,
+    StatuspageReceiver,
     TemplateReceiver,
     TemplateRequest,
     TwilioReceiver,
@@ -106,6 +107,12 @@ def _apprise(receiver: AppriseReceiver) -> Iterator[Found]:
             yield ("url",), "is no URL that Apprise knows; write one such as tgram://token/chat"
 
 
+def _statuspage(receiver: StatuspageReceiver) -> Iterator[Found]:
+    yield from _missing(receiver, "api_key")
+    if not receiver.incidents and receiver.component is None and not receiver.channels:
+        yield ("component",), "is missing, and no incidents are wanted: nothing would be told; write a component's id"
+
+
 _CHECKS: Mapping[type[Section], Callable[[Any], Iterator[Found]]] = {
     PagerdutyReceiver: _pagerduty,
     ZendeskReceiver: _zendesk,
@@ -114,4 +121,5 @@ _CHECKS: Mapping[type[Section], Callable[[Any], Iterator[Found]]] = {
     SnmpReceiver: _snmp,
     TwilioReceiver: _twilio,
     AppriseReceiver: _apprise,
+    StatuspageReceiver: _statuspage,
 }

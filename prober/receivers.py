@@ -21,6 +21,7 @@ from prober.fields import (
     Name,
     Oid,
     OneLine,
+    PageId,
     Phone,
     Port,
     Secret,
@@ -198,6 +199,20 @@ class AppriseReceiver(Section):
     url_file: File | None = Field(None, description="a file that holds url")
 
 
+class StatuspageReceiver(Section):
+    """A page at Atlassian Statuspage, by its REST API: the service's components, and an incident with its updates."""
+
+    page: PageId = Field(description="the page's id", examples=["abc123def456"])
+    component: PageId | None = Field(None, description="the id of the component that stands for the service")
+    channels: dict[Literal["api", "smtp"], PageId] = Field({}, description="a component's id for each channel")
+    api_key: Secret | None = None
+    api_key_file: File | None = Field(None, description="a file that holds api_key")
+    incidents: bool = Field(True, description="false: the components alone are kept up to date")
+    notify: bool = Field(True, description="the page's subscribers are told")
+    url: Url = "https://api.statuspage.io"
+    ca: File | None = Field(None, description=_CA)
+
+
 class Receiver(Section):
     """One receiver: exactly one kind, and a name (default: the kind and its place in the list, email-1)."""
 
@@ -212,6 +227,7 @@ class Receiver(Section):
     twilio: TwilioReceiver | None = None
     alertmanager: AlertmanagerReceiver | None = None
     apprise: AppriseReceiver | None = None
+    statuspage: StatuspageReceiver | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Receiver":

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from prober.access import Access
+from prober.appearance import Look
 from prober.fields import (
     Address,
     Duration,
@@ -276,9 +277,11 @@ class Service(Section):
         (), description="who reaches the agreement's point of escalation, such as the Technical Account Manager"
     )
     ask_for: Duration = Field(300_000, description="mode: ask alone; without an answer for so long it goes ahead")
+    status_pages: tuple[Receiver, ...] = Field((), description="status pages elsewhere that are told of its incidents")
+    public: bool = Field(True, description="it is shown on the status page and in its feeds")
 
 
-class Web(Access):
+class Web(Access, Look):
     """Who may change things over HTTP, and whether /probe takes targets that are not configured."""
 
     token: Secret | None = None

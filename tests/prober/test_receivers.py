@@ -29,6 +29,7 @@ VARIABLES = {
     "TWILIO_TOKEN": "twilio-token-0123456789",
     "PAGERDUTY_KEY": "pagerduty-key-0123456789",
     "PAGERDUTY_TOKEN": "pagerduty-token-0123456789",
+    "STATUSPAGE_KEY": "statuspage-key-0123456789",
     "APPRISE_URL": "json://user:apprise-password@127.0.0.1:9/",
 }
 
@@ -51,7 +52,7 @@ def within(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_the_documents_example_loads_and_has_every_kind(example: Path) -> None:
     settings = config.load(example, VARIABLES).settings
     vendor = settings.services["vendor"]
-    assert {each.kind for each in (*vendor.tickets, *vendor.hotline, *settings.on_call)} == set(KINDS)
+    assert {each.kind for each in (*vendor.tickets, *vendor.hotline, *vendor.status_pages, *settings.on_call)} == set(KINDS)
 
 
 def test_the_documents_smaller_examples_are_receivers() -> None:
@@ -83,7 +84,8 @@ def test_every_kind_is_built_and_those_that_tell_more_are_followed(example: Path
 
 def test_secrets_may_come_from_files(tmp_path: Path) -> None:
     raw: dict[str, Any] = yaml.safe_load(EXAMPLES[0])
-    receivers = [*raw["services"]["vendor"]["tickets"], *raw["services"]["vendor"]["hotline"], *raw["on_call"]]
+    vendor = raw["services"]["vendor"]
+    receivers = [*vendor["tickets"], *vendor["hotline"], *vendor["status_pages"], *raw["on_call"]]
     for number, receiver in enumerate(receivers):
         for section in receiver.values():
             for key, value in list(section.items()):
