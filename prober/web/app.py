@@ -17,6 +17,7 @@ from prober.web.metrics import Metrics
 from prober.web.page import Page
 from prober.web.pages import Pages
 from prober.web.probe import CallOnce, Probing
+from prober.web.room_of import RoomOf
 from prober.web.stored import Stored
 from prober.web.twilio import Keys
 from prober.web.view import View
@@ -62,6 +63,7 @@ def app(
             Route("/", Page(means.view, means.pages).get),
             Route("/static/{name}", Assets().get),
             Route("/metrics", metrics.get),
+            Route("/incidents/of/{service}", RoomOf(view).get),
             Route("/probe", Probing(view, call_once).get),
             Route("/-/healthy", health.healthy),
             Route("/-/ready", health.ready),
