@@ -200,7 +200,10 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user,
 @pytest.fixture
 def others(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     """A folder that other users can look into, and a store in it."""
-    theirs = (tmp_path_factory.getbasetemp().parent, tmp_path_factory.getbasetemp().parents[1])  # with workers one deeper
+    theirs = (
+        tmp_path_factory.getbasetemp().parent,
+        tmp_path_factory.getbasetemp().parents[1],
+    )  # with workers one deeper
     for folder in (tmp_path, *tmp_path.parents):
         if folder.owner() == "root" and folder.stat().st_mode & 0o055 != 0o055:
             assert any(folder.is_relative_to(one) for one in theirs), f"{folder} is no folder of the tests'"
