@@ -13,38 +13,32 @@ of its own only once it has a bad second after that recovery: being slower to re
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
 from rules.blind import Blindness
+from rules.further import NOTHING_FURTHER, Further
 from rules.incident_events import ConditionCleared, ConditionRaised
 from rules.intermittent import MATTER as INTERMITTENT
 from rules.intermittent import Intermittence, Rate
 from rules.model import Cell, Condition
 from rules.persistence import NEVER, Rule, Tracker
+from rules.slices import Work, by_slices, whole
 from rules.slow import Slowness, slow_mark
 from rules.timeline import Run
-from rules.watched import Watched, failing_mark, replay, unavailable_mark
+from rules.watched import Watched, failing_mark, foremost, judged_by, replay, unavailable_mark
 
-#: So many reasons are told of a condition, the most frequent ones.
-MOST_REASONS = 10
+__all__ = ["MOST_PARTIAL", "NOTHING_FURTHER", "Conditions", "Endpoint", "Event", "Further"]
+
+#: So many endpoints are told of as `partial` at a time. A ticket is not helped by thousands of them; when one of those
+#: recovers, the next one that persists takes its place.
+MOST_PARTIAL = 50
 
 Event = ConditionRaised | ConditionCleared
 #: (channel, endpoint).
 Endpoint = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """Rules beside the one of persistence; what is None is not looked for."""
-
-    intermittent: Rate | None = None
-    slow: Slowness | None = None
-
-
-NOTHING_FURTHER = Further()
 
 
 class Conditions:
@@ -92,6 +86,7 @@ class Conditions:
         for key, e in every.items():
             name = f"unavailable:{_scope(key)}"
             self._endpoints[key] = Watched(rules[e], tracker(name, (e,)) if name in spells else None)
+        self._order = sorted(self._endpoints)
         self._told = {key for key, watched in self._endpoints.items() if watched.tracker}  # in the snapshot
         self._active = set(self._told)  # looked at every second
         self._raised = {(Condition(condition), scope) for condition, scope in known.get("raised", ())}
@@ -109,11 +104,23 @@ class Conditions:
         changed: Mapping[Endpoint, Cell],
         slow: Mapping[str, int] = MappingProxyType({}),
     ) -> tuple[Event, ...]:
+        """`feeding` at once."""
+        return whole(self.feeding(second, service, channels, changed, slow))
+
+    def feeding(
+        self,
+        second: int,
+        service: Cell,
+        channels: Mapping[str, Cell],
+        changed: Mapping[Endpoint, Cell],
+        slow: Mapping[str, int] = MappingProxyType({}),
+    ) -> Work[tuple[Event, ...]]:
         """Take a closed second; what it raised and cleared, in a fixed order.
 
         `channels` has the cell of every channel. `changed` needs only the endpoints whose cell differs from their last
         one. `slow` counts the slow successes of those channels that had any. Raises ValueError for a second out of
-        order, KeyError for a channel left out or an endpoint not watched.
+        order, KeyError for a channel left out or an endpoint not watched. Nothing else is asked of these conditions
+        before it has come to its end.
         """
         events: list[Event] = [self._clear(matter, second) for matter in self._gone]
         self._gone = []
@@ -125,7 +132,9 @@ class Conditions:
             tracker.feed(second, failing_mark(channels[channel]), channels[channel].reason)
         for channel, tracker in self._slow.items():
             tracker.feed(second, slow_mark(channels[channel], slow.get(channel, 0)))
-        for key, cell in changed.items():
+        for (key, cell), pause in by_slices(changed.items()):
+            if pause:
+                yield
             watched = self._endpoints[key]
             watched.change(second, unavailable_mark(cell), cell.reason)
             if not watched.idle:
@@ -138,11 +147,15 @@ class Conditions:
         if self._intermittence is not None:
             self._intermittence.feed(second, 1, service, persistent=self._service.persistent)
             events += self._settle_intermittent(self._intermittence, second)
-        self._settle_endpoints(events, second)
+        yield from self._settle_endpoints(events, second)
         events += self._look(second, 1, service)
         return tuple(events)
 
     def feed_gap(self, second: int, n: int, cell: Cell) -> tuple[Event, ...]:
+        """`feeding_gap` at once."""
+        return whole(self.feeding_gap(second, n, cell))
+
+    def feeding_gap(self, second: int, n: int, cell: Cell) -> Work[tuple[Event, ...]]:
         """Take `n` seconds from `second` on in which everything had the unmeasured `cell` (not running, a stepped clock).
 
         The time that it takes does not grow with the gap, once the gap is one to every series.
@@ -153,7 +166,8 @@ class Conditions:
         events: list[Event] = []
         changed = dict.fromkeys(self._endpoints, cell)
         for s in range(second, second + slow):
-            events += self.feed(s, cell, dict.fromkeys(self._channels, cell), changed if s == second else {})
+            these = changed if s == second else {}
+            events += yield from self.feeding(s, cell, dict.fromkeys(self._channels, cell), these)
         second, n = second + slow, n - slow
         for tracker in (self._service, *self._channels.values()):
             tracker.feed_many(second, n, unavailable_mark(cell), cell.reason)
@@ -254,18 +268,24 @@ class Conditions:
         if not seen.begins:
             return []
         self._raised.add(INTERMITTENT)
-        reasons, rule = _foremost(seen.reasons), seen.rate.as_json()
+        reasons, rule = foremost(seen.reasons), seen.rate.as_json()
         return [ConditionRaised(INTERMITTENT[0], second, seen.onset, "", seen.measured, seen.bad, reasons, rule)]
 
-    def _settle_endpoints(self, events: list[Event], second: int) -> None:
+    def _settle_endpoints(self, events: list[Event], second: int) -> Work[None]:
         done = []
-        for key in sorted(self._active):
+        told = sum(condition is Condition.PARTIAL for condition, _ in self._raised)
+        for key, pause in by_slices([key for key in self._order if key in self._active]):
+            if pause:
+                yield
             watched = self._endpoints[key]
             if watched.since is None:
                 continue  # persistent when we stopped, and not a second known since
             tracker = watched.catch_up(second + 1)
             channel, matter = self._channels[key[0]], (Condition.PARTIAL, _scope(key))
-            self._settle(events, second, matter, tracker, hidden_by=channel, hides=True)
+            before = len(self._raised)
+            if told < MOST_PARTIAL or matter in self._raised:
+                self._settle(events, second, matter, tracker, hidden_by=channel, hides=True)
+            told += len(self._raised) - before
             if tracker.persistent:
                 self._told.add(key)
                 if not channel.persistent and matter not in self._raised:
@@ -301,8 +321,8 @@ class Conditions:
                 scope=matter[1],
                 measured=tracker.measured,
                 bad=tracker.bad,
-                reasons=_foremost(tracker.reasons),
-                rule=self._judged_by(matter[0], tracker.rule),
+                reasons=foremost(tracker.reasons),
+                rule=judged_by(tracker.rule, self._channels, self._slowness if matter[0] is Condition.SLOW else None),
             )
         )
 
@@ -317,28 +337,12 @@ class Conditions:
         self._raised.add(matter)
         onset = turned if self._blind.onset is None else self._blind.onset
         rule = {"for": self._service.rule.for_}
-        return [ConditionRaised(matter[0], turned, onset, reasons=_foremost(self._blind.reasons), rule=rule)]
+        return [ConditionRaised(matter[0], turned, onset, reasons=foremost(self._blind.reasons), rule=rule)]
 
     def _clear(self, matter: tuple[Condition, str], second: int, last: int = 0) -> ConditionCleared:
         self._raised.discard(matter)
         return ConditionCleared(matter[0], second, matter[1], last)
 
-    def _judged_by(self, condition: Condition, rule: Rule) -> dict[str, Any]:
-        """The rule as JSON values, named as the configuration names it, and what each channel's window holds."""
-        return {
-            "for": rule.for_,
-            "share": float(rule.share),
-            "at_least": rule.at_least,
-            "recovered_after": rule.recovered_after,
-            "every": float(rule.every),
-            **(self._slowness.as_json() if condition is Condition.SLOW and self._slowness else {}),
-            "channels": {name: {"measured": t.measured, "bad": t.bad} for name, t in self._channels.items()},
-        }
-
 
 def _scope(key: Endpoint) -> str:
     return f"{key[0]}/{key[1]}"
-
-
-def _foremost(reasons: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:MOST_REASONS])

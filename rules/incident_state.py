@@ -249,10 +249,10 @@ class ServiceState:
 
     def agreed(self) -> tuple[ConditionRaised, ...]:
         """What holds and belongs to the open incident as a matter of the agreement's."""
-        i = self.incident
-        return tuple(
-            h for h in self.held if i and h.matter in i.seen and h.matter not in i.own and h.matter not in self.silenced
-        )
+        if self.incident is None:
+            return ()
+        agreed = set(self.incident.seen).difference(self.incident.own, self.silenced)
+        return tuple(h for h in self.held if h.matter in agreed)
 
     def severity_of(self, held: ConditionRaised) -> Severity | None:
         """The agreement's severity for what holds, as far as others confirm it."""

@@ -1,11 +1,16 @@
 """What a closed second is to the conditions' rules; an endpoint watched at no cost while it stays as it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from rules.model import Cell, Verdict
 from rules.persistence import MOST_REACH, Mark, Rule, Tracker
 from rules.reasons import THROTTLED
+from rules.slow import Slowness
 from rules.timeline import Run, cut, stretches
+
+#: So many reasons are told of a condition, the most frequent ones.
+MOST_REASONS = 10
 
 _MARKS = {
     Verdict.AVAILABLE: Mark.GOOD,
@@ -107,3 +112,21 @@ def _relevant(
     if any(mark(cell) is Mark.BAD for run in parts for cell, _ in run.cycle):
         return parts
     return list(cut(parts, end - rule.short_reach, end))
+
+
+def foremost(reasons: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent of the reasons, those of equal count by alphabet."""
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))[:MOST_REASONS])
+
+
+def judged_by(rule: Rule, channels: Mapping[str, Tracker], slowness: Slowness | None = None) -> dict[str, Any]:
+    """The rule as JSON values, named as the configuration names it, and what each channel's window holds."""
+    return {
+        "for": rule.for_,
+        "share": float(rule.share),
+        "at_least": rule.at_least,
+        "recovered_after": rule.recovered_after,
+        "every": float(rule.every),
+        **(slowness.as_json() if slowness else {}),
+        "channels": {name: {"measured": t.measured, "bad": t.bad} for name, t in channels.items()},
+    }

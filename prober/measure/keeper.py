@@ -26,6 +26,7 @@ from rules.incident import (
 )
 from rules.model import Cell
 from rules.persistence import Rule
+from rules.slices import Work, whole
 from rules.timeline import Run
 
 #: With so many endpoints the conditions' snapshot is looked at every second, with more of them once a minute.
@@ -143,12 +144,20 @@ class Keeper:
         return tuple(self._heads.values())
 
     def close(self, slot: Slot) -> tuple[Closed, Outcome]:
-        """A second has closed: what it was, and what comes of it (T1 of DESIGN.md)."""
-        seen = self._series.close(slot)
+        """`closing` at once."""
+        return whole(self.closing(slot))
+
+    def closing(self, slot: Slot) -> Work[tuple[Closed, Outcome]]:
+        """A second has closed: what it was, and what comes of it (T1 of DESIGN.md).
+
+        While this pauses the incident may take other events, but no other second, no reload and no end.
+        """
+        seen = yield from self._series.closing(slot)
         if seen.span > 1:
-            events = self._conditions.feed_gap(seen.second, seen.span, seen.service)
+            events = yield from self._conditions.feeding_gap(seen.second, seen.span, seen.service)
         else:
-            events = self._conditions.feed(seen.second, seen.service, seen.channels, seen.changed, slot.slow)
+            feeding = self._conditions.feeding(seen.second, seen.service, seen.channels, seen.changed, slot.slow)
+            events = yield from feeding
         last = seen.second + seen.span - 1
         self.closed, self.cell, self.channels = last, seen.service, seen.channels
         outcome = self.take(*events)

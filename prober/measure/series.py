@@ -12,6 +12,7 @@ from prober.measure.ring import Layout, Slot
 from prober.store import SeriesKey, SeriesRun
 from rules.model import Cell
 from rules.seconds import judge, judge_service
+from rules.slices import Work, by_slices, whole
 from rules.timeline import Run, RunBuilder, cut, period
 
 #: Runs of an endpoint that are remembered for a reload: of a service's and its channels' as far as `reach`, but a thousand
@@ -84,7 +85,11 @@ class Series:
         self._written[key] = self._builders[key].open
 
     def close(self, slot: Slot) -> Closed:
-        """Judge a slot and take it in."""
+        """`closing` at once."""
+        return whole(self.closing(slot))
+
+    def closing(self, slot: Slot) -> Work[Closed]:
+        """Judge a slot and take it in. Nothing else is asked of this series before that has come to its end."""
         second, span = slot.second, slot.span
         channels: dict[str, Cell] = {}
         for channel, key, first, end in self._channels:
@@ -93,7 +98,9 @@ class Series:
         service = judge_service(channels.values())
         self._feed(self._service, second, span, service, None)
         changed: dict[tuple[str, str], Cell] = {}
-        for index in sorted(self._suspects(slot)):
+        for index, pause in by_slices(sorted(self._suspects(slot))):
+            if pause:
+                yield
             key = self._endpoints[index]
             cell = judge(slot.tally(index, index + 1))
             before = self._cells[index]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.conditions import Conditions, Event
+from rules.conditions import MOST_PARTIAL, Conditions, Event
 from rules.incident_events import ConditionCleared, ConditionRaised
 from rules.model import Cell, Condition, Fault, Tally, Verdict
 from rules.persistence import Mark, Rule
@@ -178,6 +178,24 @@ def test_partial_is_cleared_when_the_whole_channel_goes_down() -> None:
         ("cleared", Condition.PARTIAL, "api/send", 153),
         ("cleared", Condition.UNAVAILABLE, "", 279),
     ]
+
+
+def test_of_thousands_of_endpoints_that_are_down_some_are_told_of_and_the_next_take_their_place() -> None:
+    keys = [("api", f"e{n:03}") for n in range(MOST_PARTIAL + 5)]
+    service = Service(dict.fromkeys([*keys, ACCOUNT], 1000))
+    down = {ACCOUNT: FINE, **dict.fromkeys(keys, DOWN)}
+    raised = brief(service.run((down, 100)))
+    assert raised == [("raised", Condition.PARTIAL, f"api/{name}", 59) for _, name in keys[:MOST_PARTIAL]]
+
+    better = brief(service.run(({**down, **dict.fromkeys(keys[:3], FINE)}, 120)))
+    assert better == [
+        *(("cleared", Condition.PARTIAL, f"api/{name}", 219) for _, name in keys[:3]),
+        *(("raised", Condition.PARTIAL, f"api/{name}", 219) for _, name in keys[MOST_PARTIAL : MOST_PARTIAL + 3]),
+    ]
+
+    over = service.run(({ACCOUNT: FINE, **dict.fromkeys(keys, FINE)}, 120))
+    assert [kind for kind, *_ in brief(over)] == ["cleared"] * MOST_PARTIAL
+    assert service.conditions.raised == frozenset()
 
 
 def test_an_endpoint_slower_to_recover_than_its_channel_is_no_news_until_it_fails_again() -> None:
