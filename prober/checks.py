@@ -26,6 +26,7 @@ from prober.settings import (
     format_duration,
 )
 from prober.surrounding_checks import check as check_surroundings
+from prober.text_checks import check as check_texts
 from prober.yamlread import Loc
 
 Found = tuple[Loc, str]
@@ -48,6 +49,7 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
     yield from _levels(settings)
     yield from check_surroundings(settings)
     yield from _retention(settings)
+    yield from check_texts(settings, base)
     yield from access.check(settings)
     yield from ((("web", key), message) for key, message in appearance.check(settings.web))
     for name, service in settings.services.items():

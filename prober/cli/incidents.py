@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from prober import instants
-from prober.cli import incident_entries, incident_trail, stored
+from prober.cli import incident_entries, incident_preview, incident_trail, stored
 from prober.errors import Exit, UsageError
 from prober.store import IncidentHead, Reader
 
@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     shower.add_argument("incident", metavar="ID")
     stored.add_arguments(shower, formats, again=True)
+    incident_preview.add(actions)
     incident_entries.add(actions)
 
 
@@ -79,6 +80,7 @@ def _show(args: argparse.Namespace) -> int:
 _ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "show": _show,
+    "preview": incident_preview.run,
     **dict.fromkeys(incident_entries.STEPS, incident_entries.run),
 }
 

@@ -1,8 +1,12 @@
 """From the configuration to deliveries: one for each receiver, by its name."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+
+from jinja2 import TemplateError
 
 from prober.deliver import Arrival, Delivered, Delivery, Followed, post, texts
 from prober.deliver.alertmanager import Alertmanager
@@ -15,6 +19,7 @@ from prober.deliver.relays import Guard, peers
 from prober.deliver.template import Template
 from prober.deliver.twilio import Twilio
 from prober.deliver.webhook import Webhook
+from prober.deliver.wording import Wording, standard, using
 from prober.deliver.zendesk import zendesk
 from prober.receivers import (
     AlertmanagerReceiver,
@@ -31,7 +36,9 @@ from prober.redact import Redactor
 from prober.settings import Settings
 from rules.acts import Act
 
-__all__ = ["build", "learn"]
+__all__ = ["build", "learn", "wordings_of"]
+
+log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, guard: Guard | None = None, follower: Follower | None = None) -> Mapping[str, Delivery]:
@@ -51,8 +58,9 @@ def build(settings: Settings, guard: Guard | None = None, follower: Follower | N
             deliveries[name] = Email(name, receiver.email, settings.relays, services, guard, redactor)
         else:
             deliveries[name] = _make(name, receiver, redactor)
+    wordings = wordings_of(settings)
     discreet: dict[str, Delivery] = {
-        name: _DiscreetFollowed(each, redactor) if isinstance(each, Followed) else _Discreet(each, redactor)
+        name: (_DiscreetFollowed if isinstance(each, Followed) else _Discreet)(each, redactor, wordings)
         for name, each in deliveries.items()
     }
     if follower is None:
@@ -88,18 +96,47 @@ def _make(name: str, receiver: Receiver, redactor: Redactor) -> Delivery:
     return Webhook(name, receiver.webhook, redactor)
 
 
-class _Discreet:
-    """A delivery that no secret of the configuration leaves by, whatever an act's facts hold (DESIGN.md, invariant 9)."""
+def wordings_of(settings: Settings) -> Mapping[str, Wording]:
+    """The templates of each service; of one whose folder cannot be used the built-in ones: no act is lost for a text."""
+    found: dict[Path, Wording] = {}
+    for folder in {service.texts or settings.texts for service in settings.services.values()} - {None}:
+        assert folder is not None
+        try:
+            found[folder] = Wording.of(folder)
+            found[folder].warm()
+        except (OSError, ValueError, TemplateError) as error:
+            log.error("the texts of %s cannot be used, the built-in ones are: %s", folder, error)
+            found[folder] = standard()
+    return {
+        name: found[folder]
+        for name, service in settings.services.items()
+        if (folder := service.texts or settings.texts)
+    }
 
-    def __init__(self, delivery: Delivery, redactor: Redactor) -> None:
+
+class _Discreet:
+    """A delivery that no secret of the configuration leaves by, whatever an act's facts hold (DESIGN.md, invariant 9).
+
+    Its texts are by the templates of the act's service; a template of the user's that fails is told in the result.
+    """
+
+    def __init__(self, delivery: Delivery, redactor: Redactor, wordings: Mapping[str, Wording]) -> None:
         self._delivery = delivery
         self._redactor = redactor
+        self._wordings = wordings
 
     async def deliver(self, act: Act, key: str) -> Delivered:
-        return await self._delivery.deliver(self._redacted(act), key)
+        with using(self._wording(act)) as trouble:
+            delivered = await self._delivery.deliver(self._redacted(act), key)
+        if not trouble:
+            return delivered
+        return replace(delivered, detail="; ".join([delivered.detail, *map(self._redactor.text, trouble)]))
 
     def _redacted(self, act: Act) -> Act:
         return replace(act, facts=self._redactor.value(act.facts))
+
+    def _wording(self, act: Act) -> Wording:
+        return self._wordings.get(str(act.facts.get("service")), standard())
 
 
 class _DiscreetFollowed(_Discreet):
@@ -107,7 +144,8 @@ class _DiscreetFollowed(_Discreet):
 
     async def follow(self, act: Act, key: str, reference: str) -> Arrival:
         assert isinstance(self._delivery, Followed)
-        return await self._delivery.follow(self._redacted(act), key, reference)
+        with using(self._wording(act)):
+            return await self._delivery.follow(self._redacted(act), key, reference)
 
 
 async def learn(settings: Settings, guard: Guard) -> None:

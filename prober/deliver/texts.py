@@ -2,15 +2,13 @@
 them.
 
 Each text is written once (`templates/ticket.j2`, ...) and laid out twice (`text.j2`, `html.j2`). All of it is a
-function of the act: no clock, no locale, no configuration.
+function of the act and of the templates (`prober.deliver.wording`): no clock, no locale.
 """
 
 import re
 import textwrap
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from prober.deliver import wording
 from prober.deliver.view import View
 from rules.acts import Act, ActKind
 
@@ -69,16 +67,13 @@ def html(act: Act) -> str:
 def spoken(act: Act) -> str:
     """The script of a call, to be read out by a machine."""
     view = View(act)
-    words = _environment(False).get_template("voice.j2").render(v=view, summary=summary(act))
+    words = wording.render("voice.j2", escape=False, v=view, summary=summary(act))
     return f"{_SPOKEN_EXERCISE}\n{words}\n{_SPOKEN_EXERCISE}" if view.exercise else words
 
 
 def warm() -> None:
-    """Compile all templates now: that takes a third of a second, which the first ticket does not have."""
-    for escape in (False, True):
-        environment = _environment(escape)
-        for name in environment.list_templates():
-            environment.get_template(name)
+    """Compile all built-in templates now."""
+    wording.standard().warm()
 
 
 def _head(view: View) -> str:
@@ -87,6 +82,10 @@ def _head(view: View) -> str:
 
 def _happened(act: Act, view: View) -> str:
     since = f" since {view.onset}" if view.onset else ""
+    if act.kind is ActKind.PAGE_RESOLVE and not view.recovered:
+        return view.note.rstrip(".") or "no longer needs attention"
+    if act.kind is ActKind.PAGE and view.clock:
+        return f"{view.clock}; {view.condition_words or 'needs attention'}{since}"
     if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
         return f"recovered at {view.recovered}" if view.recovered else "recovered"
     if act.kind is ActKind.PAGE and act.step in _BY_HAND:
@@ -104,9 +103,10 @@ def _template(act: Act) -> str:
 
 
 def _render(act: Act, layout: str) -> str:
-    template = _environment(layout == "html.j2").get_template(_template(act))
     view = View(act)
-    words = template.render(
+    words = wording.render(
+        _template(act),
+        escape=layout == "html.j2",
         layout=layout,
         v=view,
         subject=subject(act),
@@ -125,18 +125,6 @@ def _marked(words: str, layout: str) -> str:
     mark = f'<p style="font-weight:bold">{_EXERCISE}</p>\n'
     body = re.search(r"<body[^>]*>\n?", words)
     return words[: body.end()] + mark + words[body.end() :] if body else mark + words
-
-
-@cache
-def _environment(escape: bool) -> Environment:
-    return Environment(
-        loader=PackageLoader("prober.deliver"),
-        autoescape=escape,  # noqa: S701 - off for plain text alone, where escapes would be read as they stand
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _cut(line: str, limit: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from prober.deliver.harmless import harmless
 from rules import reasons
 from rules.acts import Act
+from rules.contracts.model import INTERNAL
 
 #: Samples of failed calls shown, and characters of a request or response shown of each.
 SAMPLES = 5
@@ -94,6 +95,11 @@ class View:
         self.meaning_article = line(meaning.get("article"))
         self.agreement = line(facts.get("agreement"))
         self.note = harmless(text, limit=TRANSCRIPT) if isinstance(text := facts.get("text"), str) else ""
+        #: A page about a clock of the agreement: which, and when it is or was due.
+        self.clock = _clock(_mapping(facts.get("clock")))
+        #: Whether our own people read it, and whether it is about the agreement.
+        self.for_us = self.kind in ("page", "page_resolve")
+        self.vendors_matter = bool(facts.get("severity")) and facts.get("severity") != INTERNAL
         self.location = line(facts.get("location"))
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
@@ -219,6 +225,12 @@ def _channels(facts: Mapping[str, Any]) -> list[str]:
     if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
         named = [scope.partition("/")[0]]
     return [words for name, words in _CHANNELS.items() if name in named]
+
+
+def _clock(facts: Mapping[str, Any]) -> str:
+    """A clock of the agreement in words: "Call back: was due at ..."."""
+    title, due = line(facts.get("title")), instant(facts.get("due"))
+    return f"{title}: {'was due' if facts.get('times') else 'is due'} at {due}" if title and due else ""
 
 
 def _status_page(facts: Mapping[str, Any]) -> str:
