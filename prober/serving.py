@@ -24,6 +24,7 @@ from prober.web.app import app
 from prober.web.calling import Calling
 from prober.web.entries import Entries
 from prober.web.health import Reloads
+from prober.web.live import Live
 from prober.web.server import WebServer
 from prober.web.stored import Stored
 from prober.web.twilio import Keys
@@ -59,7 +60,9 @@ class Serving:
         outlook: Outlook,
         entries: Entries,
         stored: Stored,
+        live: Live,
     ) -> None:
+        self._live = live
         self._stored = stored
         self._outlook = outlook
         self._view = view
@@ -72,7 +75,7 @@ class Serving:
         self._handlers: dict[str, Callable[[Message], None]] = {
             "setup": self._setup,
             "second": self._second,
-            "totals": view.total,
+            "totals": self._totals,
             "incidents": self._incidents,
             "reloaded": self._reloaded,
             "entered": entries.answered,
@@ -115,6 +118,11 @@ class Serving:
     def _second(self, message: Message) -> None:
         self._view.second(message)
         self._outlook.second(message)
+        self._live.second(message)
+
+    def _totals(self, message: Message) -> None:
+        self._view.total(message)
+        self._live.beat()
 
     def _incidents(self, message: Message) -> None:
         self._view.opened(message)
@@ -178,8 +186,9 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     outlook = Outlook(view, send, slow)
     entries = Entries(view, send)
     stored = Stored()
-    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored)
-    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries, stored))
+    live = Live(view, stored)
+    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored, live)
+    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries, stored, live=live))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")
@@ -197,6 +206,7 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     finally:
         reloads.lost()
         server.should_exit = True
+        await live.close()
         await outbox.close(GRACE)
         await following.close()
         await outlook.close()

@@ -12,6 +12,7 @@ from prober import instants
 from prober.cli import stored
 from prober.config import Loaded
 from prober.errors import Exit, UsageError
+from prober.seconds_lines import rest_of
 from prober.store import NoStoreError, Reader, SeriesKey
 from rules.model import Cell, Fault, Verdict
 from rules.timeline import sums
@@ -94,14 +95,10 @@ def _one_of(what: str, name: str, known: Collection[str]) -> None:
 
 
 def _jsonl(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
-    head = f'"service": {json.dumps(key.service)}, "channel": {json.dumps(key.channel or None)}, '
-    if key.endpoint:
-        head += f'"endpoint": {json.dumps(key.endpoint)}, '
     rests: dict[Cell, str] = {}  # few cells, many seconds
     for first, end, cell in reader.stretches(key, since, until):
         if (rest := rests.get(cell)) is None:
-            facts = {"verdict": cell.verdict, "reason": cell.reason, "calls": cell.calls, "faults": dict(cell.faults)}
-            rest = rests[cell] = f"{head}{json.dumps(facts)[1:]}\n"
+            rest = rests[cell] = f"{json.dumps(rest_of(key, cell))[1:]}\n"
         sys.stdout.writelines(f'{{"second": {second}, {rest}' for second in range(first, end))
 
 

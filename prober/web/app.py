@@ -13,7 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prober.web.assets import Assets
 from prober.web.entries import Entries
 from prober.web.health import Health, Reloads
+from prober.web.live import Live
+from prober.web.live_page import LivePage
 from prober.web.metrics import Metrics
+from prober.web.newest_seconds import NewestSeconds
 from prober.web.page import Page
 from prober.web.pages import Pages
 from prober.web.probe import CallOnce, Probing
@@ -51,17 +54,22 @@ def app(
     keys: Keys | None = None,
     entries: Entries | None = None,
     stored: Stored | None = None,
+    live: Live | None = None,
 ) -> ASGIApp:
     """The application.
 
-    `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps, `stored` reads the store.
+    `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps, `stored` reads the store,
+    `live` is told the seconds.
     """
     means = Means(view, stored or Stored(), Pages(), entries)
+    live = live or Live(view, means.stored)
     health, metrics = Health(view, reloads), Metrics(view)
     starlette = Starlette(
         routes=[
             Route("/", Page(means.view, means.pages).get),
             Route("/static/{name}", Assets().get),
+            *LivePage(view, means.pages, live).routes(),
+            *NewestSeconds(view, means.stored, live).routes(),
             Route("/metrics", metrics.get),
             Route("/incidents/of/{service}", RoomOf(view).get),
             Route("/probe", Probing(view, call_once).get),

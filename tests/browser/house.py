@@ -29,6 +29,7 @@ class Shown:
 
 PAGES = (
     Shown("status", "/", "Bird Email"),
+    Shown("live", "/live", "SMTP: injection"),
 )  # fmt: skip
 
 

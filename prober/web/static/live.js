@@ -1,0 +1,122 @@
+// Lets the page of the last hour move: takes the events of /live and draws what they change.
+
+import { Hour, clock } from "./hour.js";
+
+const main = document.querySelector("main");
+const line = document.getElementById("line");
+const aloud = document.getElementById("aloud");
+const asOf = document.getElementById("as-of");
+const LOUD_AFTER = 3; // seconds that a channel's verdict must last before it is told
+const SILENT = 10; // seconds without an event after which the page says so
+
+const name = (service, channel, endpoint) => [service, channel ?? "", endpoint ?? ""].join("\n");
+const hours = new Map();
+for (const figure of document.querySelectorAll("figure.hour")) {
+  const { service, channel, endpoint } = figure.dataset;
+  hours.set(name(service, channel, endpoint), new Hour(figure));
+}
+for (const each of document.querySelectorAll(".scripted")) each.hidden = false;
+
+let held = false;
+let heard = Date.now();
+let last = main.dataset.after;
+let due = false;
+const changed = new Set();
+
+// drawing, at most once a frame, and not at all while nobody sees it
+
+function draw() {
+  due = false;
+  if (held) return;
+  for (const hour of changed) hour.draw();
+  changed.clear();
+}
+
+function soon() {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(draw);
+}
+
+// what is told aloud: a channel whose verdict has changed and stays so
+
+const verdicts = new Map(); // hour: {told, verdict, since}
+
+function speak(hour) {
+  if (hour.figure.dataset.endpoint) return;
+  const second = hour.newest();
+  const cell = hour.cell(second);
+  if (!cell) return;
+  const state = verdicts.get(hour) ?? { told: cell.verdict, verdict: cell.verdict, since: second };
+  verdicts.set(hour, state);
+  if (cell.verdict !== state.verdict) Object.assign(state, { verdict: cell.verdict, since: second });
+  if (state.verdict === state.told || second - state.since < LOUD_AFTER) return;
+  state.told = state.verdict;
+  const service = hour.figure.closest(".service").querySelector("h2").textContent;
+  aloud.textContent = `${service}, ${hour.title}: ${state.verdict} since ${clock(state.since)} UTC`;
+}
+
+// the events
+
+function take(event) {
+  heard = Date.now();
+  last = event.lastEventId || last;
+  const { service, second, series } = JSON.parse(event.data);
+  for (const { channel, endpoint, cells, took } of series) {
+    const hour = hours.get(name(service, channel, endpoint));
+    if (hour) hour.take(cells, took);
+  }
+  for (const hour of hours.values()) {
+    if (hour.figure.dataset.service !== service) continue;
+    hour.reach(second + 1);
+    changed.add(hour);
+    speak(hour);
+  }
+  const now = new Date(heard).toISOString();
+  asOf.dateTime = `${now.slice(0, 19)}Z`;
+  asOf.textContent = `${now.slice(0, 10)} ${now.slice(11, 19)} UTC`;
+  soon();
+}
+
+function say(words, state) {
+  if (line.textContent !== words) line.textContent = words;
+  line.className = state;
+}
+
+let events = null;
+
+function open() {
+  events = new EventSource(`/live?after=${encodeURIComponent(last)}`);
+  events.addEventListener("open", () => {
+    heard = Date.now();
+    say("It moves as time passes.", "moving");
+  });
+  events.addEventListener("second", take);
+  events.addEventListener("reset", () => {
+    events.close();
+    setTimeout(() => location.reload(), 2000);
+  });
+  events.addEventListener("error", () => {
+    say("The line to the prober is broken; it is tried again.", "broken");
+    if (events.readyState === EventSource.CLOSED) setTimeout(open, 15_000);
+  });
+}
+
+setInterval(() => {
+  const silence = Math.round((Date.now() - heard) / 1000);
+  if (events.readyState === EventSource.OPEN && silence >= SILENT) {
+    say(`No second has closed for ${silence} s.`, "broken");
+  } else if (events.readyState === EventSource.OPEN) {
+    say(held ? "It is held still." : "It moves as time passes.", "moving");
+  }
+}, 1000);
+
+const button = document.getElementById("hold");
+button.hidden = false;
+button.addEventListener("click", () => {
+  held = !held;
+  button.setAttribute("aria-pressed", String(held));
+  soon();
+});
+
+open();
