@@ -16,6 +16,7 @@ PEERS = {
     "snmptrapd": ("snmptrapd", "snmptrapd"),
     "chromium": ("chromium", "chromium"),
     "alertmanager": ("prometheus-alertmanager", "prometheus-alertmanager"),
+    "systemd": ("systemd-analyze", "systemd"),
 }
 
 
