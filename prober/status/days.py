@@ -92,10 +92,13 @@ class Ledger:
         )
 
 
-def recent(reader: Reader, key: SeriesKey, now: int, seconds: int) -> dict[Verdict, int] | None:
-    """The newest closed `seconds` of a series by verdict; None when nothing was closed of late (at UTC second `now`)."""
+def recent(reader: Reader, key: SeriesKey, now: int, seconds: int, lag: int) -> dict[Verdict, int] | None:
+    """The newest closed `seconds` of a series by verdict; None when nothing was closed of late (at UTC second `now`).
+
+    Seconds close up to `lag` seconds late: as long as a call may take.
+    """
     closed = reader.closed(key.service)
-    if closed is None or closed < now - 2 * seconds:
+    if closed is None or closed < now - seconds - lag:
         return None
     found = sums(reader.runs(key, closed + 1 - seconds, closed + 1))
     return found if measured(found) else None

@@ -54,7 +54,7 @@ def told(head: IncidentHead, title: str, records: Iterable[StoredRecord]) -> Pub
     story = _Story(title)
     for record in records:
         story.take(record)
-    if not story.updates or (head.severity == INTERNAL and story.worst is Condition.FAILING):
+    if not story.updates or head.severity == INTERNAL:
         return None
     last = story.updates[-1]
     return PublicIncident(

@@ -92,16 +92,18 @@ class OpenIncident:
     ticket: str
     clocks: tuple[tuple[str, int], ...] = ()
     acknowledged: bool = False
+    held: tuple[tuple[str, str, int], ...] = ()  # the conditions that hold: name, scope, onset (UTC seconds)
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "OpenIncident":
+        conditions = [c if isinstance(c, dict) else {"condition": c} for c in entry.get("conditions") or ()]
         return cls(
             id=str(entry["id"]),
             service=str(entry["service"]),
             severity=str(entry.get("severity") or ""),
             phase=str(entry.get("phase") or ""),
             episode=int(entry.get("episode") or 1),
-            conditions=tuple(str(c) for c in entry.get("conditions") or ()),
+            conditions=tuple(str(c["condition"]) for c in conditions),
             onset=int(entry.get("onset") or 0),
             ticket=str(entry.get("ticket") or ""),
             clocks=tuple(
@@ -110,6 +112,7 @@ class OpenIncident:
                 if clock.get("state") == "running"
             ),
             acknowledged=bool(entry.get("acknowledged_by")),
+            held=tuple((str(c["condition"]), str(c.get("scope") or ""), int(c.get("onset") or 0)) for c in conditions),
         )
 
 

@@ -102,7 +102,7 @@ def test_it_serves_what_the_measuring_process_tells_it_and_ends_when_the_link_cl
         assert processes == {"measure", "serve"}
         opened = {s.labels["severity"]: s.value for s in found["prober_incident_open"].samples}
         assert opened["critical"] == 1
-        assert "bird-1" in serving.client.get("/").text
+        assert "Bird Email" in serving.client.get("/").text
         measure.link.close()
         assert "the link has closed" in ended(serving)
 
