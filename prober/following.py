@@ -1,6 +1,7 @@
 """What became of accepted acts, between the follower of the deliveries and the measuring process's record.
 
-An acknowledgement of a page is entered as one. Of an act that reached nobody on-call is told. All else is a note.
+An acknowledgement of a page is entered as one. Of an act that reached nobody the rules are told, which
+turn to the next one. All else is a note.
 """
 
 import asyncio
@@ -72,7 +73,7 @@ class Following:
                 "kind": _kind(act, arrival.reached).value,
                 "by": arrival.by or taken.receiver,
                 "text": f"{act.kind.value} by {taken.receiver}: {arrival.reached.value}. {arrival.detail}",
-                "value": f"{act.kind.value}-unreached" if arrival.reached is Reached.FAILED else "",
+                "value": taken.key if arrival.reached is Reached.FAILED else "",
                 "via": "receiver",
             }
         )
@@ -81,7 +82,7 @@ class Following:
 def _kind(act: Act, reached: Reached) -> EntryKind:
     """As what it is entered. An acknowledgement of the vendor's is not on-call's."""
     if reached is Reached.FAILED:
-        return EntryKind.TELL
+        return EntryKind.UNREACHED
     return EntryKind.ACK if reached is Reached.ACKNOWLEDGED and act.kind is ActKind.PAGE else EntryKind.NOTE
 
 

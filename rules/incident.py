@@ -20,6 +20,7 @@ from rules import incident_hotline as hotline
 from rules import incident_life as life
 from rules import incident_oncall as oncall
 from rules import incident_ticket as ticket
+from rules import incident_unreached as unreached
 from rules.contracts.model import INTERNAL
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import (
@@ -100,6 +101,7 @@ _OPENED: dict[What, tuple[Effect, ...]] = {
     W.ACK: (answer.acknowledge,),
     W.NOTE: (life.take_note,),
     W.TELL: (life.tell,),
+    W.UNREACHED: (unreached.take_unreached,),
     W.MISADDRESSED: (answer.refuse_other,),
     W.TICK: (consent.go_ahead_if_due, hotline.call_hotline_if_due, due.look_at_clocks, oncall.page_on),
 }
@@ -211,7 +213,7 @@ TABLE: dict[tuple[Phase, What], Row] = {
         (_NONE, w): _row(_NONE, answer.refuse_none_open)
         for w in (
             *(W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
-            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL),
+            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL, W.UNREACHED),
         )
     },
     (_NONE, W.TICK): _row(_NONE),

@@ -90,6 +90,7 @@ class EntryKind(StrEnum):
     SEVERITY = "severity"  # the vendor has set it: `value` names it
     CONFIRM = "confirm"  # somebody else sees it too: the vendor's status page, other customers
     TELL = "tell"  # on-call is to know it: `value` names the matter, `text` says it
+    UNREACHED = "unreached"  # an act that a receiver had accepted reached nobody: `value` is its key
     INTAKE = "intake"  # the hotline has taken the vital information
     FIRST_RESPONSE = "first_response"
     CALL_BACK = "call_back"

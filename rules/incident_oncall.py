@@ -85,10 +85,23 @@ def page_on(d: Draft, _: object = None) -> None:
         return
     levels = d.plan.further[paging.level :]
     if levels and d.now >= paging.since + levels[0].after * SECOND:
-        d.change(paging=replace(paging, level=paging.level + 1))
-        page_these(d, levels[0].receivers, paging.step, None, _topic(d, paging), text=_unanswered(paging))
+        _next_level(d, paging, _unanswered(paging))
     elif paging.again and d.now >= paging.again:
         _repeat(d, paging)
+
+
+def page_on_now(d: Draft, text: str) -> bool:
+    """Page the next level before its time, because a page reached nobody; False: there is none, or somebody has it."""
+    paging = d.incident.paging
+    if paging is None or d.state.maintenance or not d.plan.further[paging.level :]:
+        return False
+    _next_level(d, paging, text)
+    return True
+
+
+def _next_level(d: Draft, paging: Paging, text: str) -> None:
+    d.change(paging=replace(paging, level=paging.level + 1))
+    page_these(d, d.plan.further[paging.level].receivers, paging.step, None, _topic(d, paging), text=text)
 
 
 def _repeat(d: Draft, paging: Paging) -> None:

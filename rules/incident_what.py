@@ -54,6 +54,7 @@ class What(Enum):
     SEVERITY_SET = auto()  # by the vendor
     CONFIRM = auto()
     TELL = auto()
+    UNREACHED = auto()
     LIFE = auto()  # a step in the life of the ticket
     MAINTENANCE = auto()
     MISADDRESSED = auto()  # an entry for an incident that is not the open one
@@ -73,6 +74,7 @@ _ENTRIES = {
     EntryKind.SEVERITY: What.SEVERITY_SET,
     EntryKind.CONFIRM: What.CONFIRM,
     EntryKind.TELL: What.TELL,
+    EntryKind.UNREACHED: What.UNREACHED,
     EntryKind.INTAKE: What.LIFE,
     EntryKind.FIRST_RESPONSE: What.LIFE,
     EntryKind.CALL_BACK: What.LIFE,

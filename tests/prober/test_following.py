@@ -65,8 +65,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (PAGE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="Ada"), "ack", "Ada", ""),
         (PAGE, Arrival(Reached.DELIVERED, "pressed 1"), "note", "r", ""),
-        (PAGE, Arrival(Reached.FAILED, "pressed 1"), "tell", "r", "page-unreached"),
-        (HOTLINE, Arrival(Reached.FAILED, "pressed 1"), "tell", "r", "hotline-unreached"),
+        (PAGE, Arrival(Reached.FAILED, "pressed 1"), "unreached", "r", "its key"),
+        (HOTLINE, Arrival(Reached.FAILED, "pressed 1"), "unreached", "r", "its key"),
         (HOTLINE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="the vendor"), "note", "the vendor", ""),
     ],
 )
@@ -85,7 +85,7 @@ def test_what_is_learnt_is_entered_into_the_incident(
             "kind": kind,
             "by": by,
             "text": f"{made.kind} by r: {arrival.reached}. pressed 1",
-            "value": value,
+            "value": made.key("r") if value else "",
             "via": "receiver",
         }
         await b.following.close()

@@ -1,0 +1,99 @@
+"""A call that was accepted and reached nobody: the next number, the next level before its time, and at last on-call is told."""
+
+import pytest
+from incident_story import Story, names
+
+from rules.incident import EntryKind, Level, Mode, RecordKind
+
+LEVELS = (Level(600, ("boss",)), Level(1200, ("chief",)))
+
+
+def outage(**changes: object) -> Story:
+    """A ticket that is in, and the hotline called by the first of two numbers."""
+    s = Story(hotline=("first", "second"), **changes)
+    s.raised(0)
+    s.accepted(1, s.id("1/ticket/mail/open"))
+    s.accepted(2, s.id("1/hotline/first/call"), "first")
+    return s
+
+
+def unreached(s: Story, at: int, key: str) -> list[str]:
+    return names(s.entry(at, EntryKind.UNREACHED, value=f"{s.acts[0].incident}/{key}").acts)
+
+
+def test_the_hotline_that_nobody_answered_is_called_by_the_next_number() -> None:
+    s = outage()
+    assert unreached(s, 60, "1/hotline/first/call") == ["1/hotline/second/call-next"]
+    assert s.detail(RecordKind.TOLD)["text"] == "as said on the phone"
+
+
+def test_when_there_is_no_next_number_on_call_is_told_once() -> None:
+    s = outage()
+    unreached(s, 60, "1/hotline/first/call")
+    s.accepted(61, s.id("1/hotline/second/call-next"), "second")
+    assert unreached(s, 120, "1/hotline/second/call-next") == ["1/page/pager/hotline-unreached"]
+    assert unreached(s, 121, "1/hotline/second/call-next") == []
+    assert s.act("1/page/pager/hotline-unreached").facts["text"] == "as said on the phone"
+
+
+def test_the_next_number_is_not_called_twice_for_the_same_word() -> None:
+    s = outage()
+    unreached(s, 60, "1/hotline/first/call")
+    assert unreached(s, 61, "1/hotline/first/call") == []
+
+
+@pytest.mark.parametrize("why", ["recovered", "another episode", "observing", "configured away"])
+def test_the_next_number_is_not_called_when_the_call_is_no_longer_wanted(why: str) -> None:
+    s = outage()
+    if why in ("recovered", "another episode"):
+        s.cleared(30)
+    if why == "another episode":
+        s.raised(40)
+    if why == "observing":
+        s.reloaded(30, mode=Mode.OBSERVE)
+    if why == "configured away":
+        s.reloaded(30, hotline=("first",))
+    assert [a for a in unreached(s, 60, "1/hotline/first/call") if "hotline/" in a] == []
+
+
+def test_a_page_that_reached_nobody_pages_the_next_level_before_its_time() -> None:
+    s = outage(further=LEVELS)
+    assert unreached(s, 30, "1/page/pager/open") == ["1/page/boss/open"]
+    assert s.tick(600) == [], "the level is not paged again when its time comes"
+    assert s.tick(1200) == ["1/page/chief/open"]
+
+
+def test_when_there_is_no_further_level_the_others_are_told() -> None:
+    s = outage()
+    assert unreached(s, 30, "1/page/pager/open") == ["1/page/pager/page-unreached"]
+
+
+def test_once_somebody_has_it_the_next_level_is_left_in_peace() -> None:
+    s = outage(further=LEVELS)
+    s.entry(10, EntryKind.ACK)
+    assert unreached(s, 30, "1/page/pager/open") == ["1/page/pager/page-unreached"]
+
+
+def test_within_maintenance_nobody_is_paged_for_it() -> None:
+    s = outage(further=LEVELS)
+    s.maintenance(20, begins=True)
+    assert unreached(s, 30, "1/page/pager/open") == []
+    assert RecordKind.NOT_PAGED in s.kinds()
+
+
+def test_an_act_that_is_forgotten_is_told_all_the_same() -> None:
+    s = outage()
+    assert unreached(s, 30, "1/hotline/first/again-updates-3") == ["1/page/pager/hotline-unreached"]
+
+
+@pytest.mark.parametrize("value", ["", "1", "x/1/hotline/first/call", "{}/1/fax/first/call", "{}/1/hotline"])
+def test_a_word_about_no_act_of_this_incident_is_refused(value: str) -> None:
+    s = outage()
+    made = s.entry(30, EntryKind.UNREACHED, value=value.format(s.acts[0].incident))
+    assert "is no act of this incident; give the act's key" in made.refused
+    assert made.acts == ()
+
+
+def test_without_an_incident_it_is_refused() -> None:
+    s = Story()
+    assert "no incident of bird is open" in s.entry(0, EntryKind.UNREACHED, value="x").refused
