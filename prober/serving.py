@@ -19,10 +19,12 @@ from prober.link import Decoder, Message, encode
 from prober.outlook import Outlook
 from prober.redact import Redactor
 from prober.settings import Settings
+from prober.signing import key_of
 from prober.store import locate
 from prober.web.app import app
 from prober.web.calling import Calling
 from prober.web.entries import Entries
+from prober.web.gate import Gate
 from prober.web.health import Reloads
 from prober.web.live import Live
 from prober.web.server import WebServer
@@ -61,7 +63,9 @@ class Serving:
         entries: Entries,
         stored: Stored,
         live: Live,
+        gate: Gate,
     ) -> None:
+        self._gate = gate
         self._live = live
         self._stored = stored
         self._outlook = outlook
@@ -99,6 +103,7 @@ class Serving:
         base = Path(message["base"])
         try:
             settings = config.from_raw(message["raw"], base)
+            key = key_of(settings, base)
             receivers = build(settings, self._guard, self._following.follower)
             keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
             board = Board.open(message["board"], keys)
@@ -109,6 +114,7 @@ class Serving:
             return
         self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
         self._stored.configured(locate(settings.store, base))
+        self._gate.configured(key)
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
         self._following.configured(settings, base)
@@ -184,11 +190,11 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     guard, calling, following = Guard(), Calling(view), Following(send)
     slow = chores.scheduler(view, send, guard)
     outlook = Outlook(view, send, slow)
-    entries = Entries(view, send)
+    entries, gate = Entries(view, send), Gate(view)
     stored = Stored()
     live = Live(view, stored)
-    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored, live)
-    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries, stored, live=live))
+    serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored, live, gate)
+    server = WebServer(app(view, reloads, calling.call_once, Keys(view, send), entries, stored, gate=gate, live=live))
     reading = asyncio.create_task(_read(reader, serving), name="link")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     configured = asyncio.create_task(serving.configured.wait(), name="configured")

@@ -40,12 +40,14 @@ class Signer:
 
 
 def key_of(settings: Settings, base: Path) -> bytes | None:
-    """The key; one that lies beside the store is made where there is none.
+    """The key; one that lies beside the store is made where there is none, and anything is to be signed.
 
-    None when it can neither be read nor made, or others can read it: that is logged, and nothing is signed to last.
+    None when nothing is, or when it can neither be read nor made, or others can read it: that is logged, and nothing is signed to last.
     """
     if settings.web.key is not None:
         return settings.web.key.get_secret_value().encode()
+    if settings.web.token is None and settings.web.identity_header is None and settings.web.url is None:
+        return None
     store = locate(settings.store, base)
     path = store.with_name(f"{store.name}-web.key")
     try:

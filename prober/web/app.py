@@ -10,17 +10,18 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prober.web import status
+from prober.web import incidents
 from prober.web.assets import Assets
 from prober.web.entries import Entries
+from prober.web.gate import Gate
 from prober.web.health import Health, Reloads
 from prober.web.live import Live
 from prober.web.live_page import LivePage
 from prober.web.metrics import Metrics
 from prober.web.newest_seconds import NewestSeconds
+from prober.web.page import Page
 from prober.web.pages import Pages
 from prober.web.probe import CallOnce, Probing
-from prober.web.public import Public
 from prober.web.room_of import RoomOf
 from prober.web.stored import Stored
 from prober.web.twilio import Keys
@@ -55,25 +56,26 @@ def app(
     keys: Keys | None = None,
     entries: Entries | None = None,
     stored: Stored | None = None,
+    gate: Gate | None = None,
     live: Live | None = None,
 ) -> ASGIApp:
     """The application.
 
     `call_once` makes the calls of /probe, `keys` answers telephone calls, `entries` takes steps, `stored` reads the store,
-    `live` is told the seconds.
+    `gate` knows who is logged in, `live` is told the seconds.
     """
     means = Means(view, stored or Stored(), Pages(), entries)
     live = live or Live(view, means.stored)
     health, metrics = Health(view, reloads), Metrics(view)
-    public = Public(view, means.stored, status.page(means.pages.html))
     starlette = Starlette(
         routes=[
-            *status.routes(means, public),
+            Route("/", Page(means.view, means.pages).get),
             Route("/static/{name}", Assets().get),
             *LivePage(view, means.pages, live).routes(),
             *NewestSeconds(view, means.stored, live).routes(),
             Route("/metrics", metrics.get),
             Route("/incidents/of/{service}", RoomOf(view).get),
+            *incidents.routes(means, gate or Gate(view)),
             Route("/probe", Probing(view, call_once).get),
             Route("/-/healthy", health.healthy),
             Route("/-/ready", health.ready),

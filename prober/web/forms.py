@@ -1,0 +1,26 @@
+"""What a form sends, read with bounds."""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+#: Bytes of a form's body.
+LARGEST = 65_536
+_FIELDS = 50
+
+
+async def posted(request: Request) -> dict[str, str] | None:
+    """The fields of a form (application/x-www-form-urlencoded), the last of a name; None when it is none or too large."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return None
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST:
+            return None
+    try:
+        fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:  # no UTF-8, or too many fields
+        return None
+    return {name: value.replace("\r\n", "\n") for name, value in fields}
