@@ -6,6 +6,7 @@ It has no part in the one-second path.
 import datetime as dt
 import time
 from collections.abc import Callable
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -14,16 +15,23 @@ from prober.board import WIDTH, Column
 from prober.deliver import build
 from prober.deliver.relays import Guard
 from prober.link import Message
+from prober.measure.messages import figures_message
+from prober.store import NoStoreError, Reader, StoreError
+from prober.web.stored import Stored
 from prober.web.view import Key, Snapshot, View
 
 log = logs.get("chores")
 
 #: A certificate that ends within so many days is warned of.
 SOON = 14
+#: Hours and days that are added up in one go.
+MOST_ADDED_UP = 100
 _DAY = 86_400
 
 
-def scheduler(view: View, send: Callable[[Message], None], guard: Guard) -> AsyncIOScheduler:
+def scheduler(
+    view: View, send: Callable[[Message], None], guard: Guard, stored: Stored | None = None
+) -> AsyncIOScheduler:
     """A scheduler with all chores; `start` and `shutdown` are the caller's. Late and doubled runs become one."""
     chores = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -31,15 +39,35 @@ def scheduler(view: View, send: Callable[[Message], None], guard: Guard) -> Asyn
     now = dt.datetime.now(dt.UTC)
     soon = now + dt.timedelta(minutes=1)  # not while everything starts
     chores.add_job(retain, "interval", hours=1, args=(view, send), id="retention", next_run_time=soon)
+    if stored is not None:
+        at = {"minute": 12, "second": 20}  # past every hour, when its last minutes have been written for sure
+        chores.add_job(add_up, "cron", **at, args=(stored, send), id="figures", next_run_time=soon)
     chores.add_job(learn, "interval", minutes=10, args=(view, guard), id="relays", next_run_time=now)
     chores.add_job(sweep, "interval", hours=6, args=(view,), id="certificates", next_run_time=soon)
     return chores
 
 
 def retain(view: View, send: Callable[[Message], None], now: Callable[[], float] = time.time) -> None:
-    """Tell the measuring process, the only writer, which kept failures are past their time."""
-    kept = view.settings.retention.failures // 1000
-    send({"type": "purge", "failures_before": int(now()) - kept})
+    """Tell the measuring process, the only writer, which kept failures and minutes are past their time."""
+    kept, at = view.settings.retention, int(now())
+    message = {"failures_before": at - kept.failures // 1000, "minutes_before": at - kept.minutes // 1000}
+    send({"type": "purge", **message})
+
+
+async def add_up(stored: Stored, send: Callable[[Message], None], now: Callable[[], float] = time.time) -> None:
+    """Add minutes up to hours, and hours to days, for the writer. What a crash loses of it is added up the next time.
+
+    One at a time, and pages have their turn between them.
+    """
+    try:
+        for whole in (await stored.ask(lambda reader: reader.to_add_up(int(now()))))[:MOST_ADDED_UP]:
+            row = await stored.ask(partial(Reader.added_up, whole=whole))
+            if row is not None:
+                send(figures_message(row))
+    except NoStoreError:
+        log.debug("nothing to add up: there is no store yet")
+    except StoreError as error:
+        log.warning("figures are not added up, until the next time: %s", error)
 
 
 async def learn(view: View, guard: Guard) -> None:

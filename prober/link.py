@@ -30,7 +30,9 @@ serve to measure
   attempt    {act, receiver, outcome, at, detail, reference, final}: fields of rules.acts.ActResult.
   reload     {id}
   entry      {id, incident, kind, by, text, ticket, value, when, via}: a step of a person's (fields of rules.incident.Entry).
-  purge      {failures_before}: retention, UTC seconds.
+  purge      {failures_before, minutes_before}: retention, UTC seconds.
+  figures    {service, scope, span, start, columns: [[channel, endpoint]...], body}: minutes added up to an hour, or hours to a
+             day (fields of prober.store.FigureRow, the body in base64), to be written down.
   certificate {service, channel, endpoint, not_after, subject, issuer, serial, checked}: a sweep's finding.
   reply      {mailbox, position: {validity, uid, at, seen}, reply: {...} or null}: a mail was read (fields of
              rules.replies.Reply), or several that concern nobody; and how far the mailbox is read with it.

@@ -232,6 +232,8 @@ class Program:
                 station.entered(message)
             case "purge":
                 station.purge(message)
+            case "figures":
+                station.added_up(message)
             case "certificate":
                 station.certificate(message)
             case "reply":
@@ -328,6 +330,7 @@ class Program:
         if self._waiting is not None:
             self._waiting.cancel()
         self._measure.cancel()
+        self._station.end()
         await self.child.stop(DELIVERIES_GRACE)
         for task in tuple(self._tasks):
             task.cancel()

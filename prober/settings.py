@@ -294,6 +294,9 @@ class Retention(Section):
     """How long what is large is kept."""
 
     failures: Duration = 90 * 86_400_000
+    minutes: Duration = Field(
+        30 * 86_400_000, ge=2 * 86_400_000, description="calls by the minute; 2d or more. Hours and days are kept for good"
+    )
 
 
 class Settings(Section):

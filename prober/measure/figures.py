@@ -8,6 +8,7 @@ from prober.board import FAULTS, Column
 from prober.link import DURATION_BUCKETS, LAG_BUCKETS
 from prober.measure.clock import NS
 from prober.measure.lane import Lane
+from prober.measure.minutes import Minutes
 from prober.measure.plan import Plan
 from prober.probes.call import Call
 from rules.model import Fault, Finding
@@ -39,14 +40,18 @@ class Histogram:
 
 
 class Figures:
-    """`durations` by service and channel count since the start, over all reloads; `lag` is begin minus due."""
+    """`durations` by service and channel count since the start, over all reloads; `lag` is begin minus due.
 
-    __slots__ = ("_cells", "durations", "lag")
+    `minutes` are counted for the store.
+    """
+
+    __slots__ = ("_cells", "durations", "lag", "minutes")
 
     def __init__(self) -> None:
         self._cells: memoryview[float] = memoryview(bytearray(8)).cast("d")
         self.durations: dict[tuple[str, str], Histogram] = {}
         self.lag = Histogram(LAG_BUCKETS)
+        self.minutes = Minutes()
 
     def install(self, plan: Plan) -> None:
         """Show what ends from now on on this plan's board."""
@@ -59,6 +64,7 @@ class Figures:
         """A call has ended, and its fault is settled."""
         duration = (call.ended - call.begun) / NS
         self.durations[lane.key.service, lane.key.channel].add(duration)
+        self.minutes.add(lane, call, fault)
         row = lane.row
         if row < 0:
             return

@@ -1,10 +1,12 @@
-"""What the measuring process says to the serving one, from its values (the messages of prober.link)."""
+"""What the two processes say to each other, from their values (the messages of prober.link)."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any
 
 from prober.link import Message
 from prober.measure.series import Closed
+from prober.store import FigureRow, Scope
 from rules.acts import Act
 from rules.model import Cell
 
@@ -33,6 +35,27 @@ def second_message(service: str, seen: Closed) -> Message:
         "second": seen.second + seen.span - 1,
         "cells": {name: _cell(cell) for name, cell in cells.items()},
     }
+
+
+def figures_message(row: FigureRow) -> Message:
+    """The message `figures`: the serving process has added minutes up."""
+    body = row.body if isinstance(row.body, bytes) else row.body()
+    return {
+        "type": "figures",
+        "service": row.service,
+        "scope": row.scope.value,
+        "span": row.span,
+        "start": row.start,
+        "columns": row.columns,
+        "body": b64encode(body).decode(),
+    }
+
+
+def figure_row(message: Message) -> FigureRow:
+    """What a message `figures` carries. Raises KeyError, TypeError or ValueError."""
+    columns = tuple((str(channel), str(endpoint)) for channel, endpoint in message["columns"])
+    span, start = int(message["span"]), int(message["start"])
+    return FigureRow(str(message["service"]), Scope(message["scope"]), span, start, columns, b64decode(message["body"]))
 
 
 def _cell(cell: Cell) -> list[Any]:

@@ -13,12 +13,13 @@ from typing import Any
 from prober import logs
 from prober.link import Message
 from prober.measure.clock import NS
+from prober.measure.closings import Closings
 from prober.measure.errands import Errands
 from prober.measure.evidence import Evidence
 from prober.measure.keeper import Keeper, Outcome
 from prober.measure.lane import Lane
 from prober.measure.measure import Measure
-from prober.measure.messages import second_message
+from prober.measure.messages import figure_row, second_message
 from prober.measure.plan import Plan as MeasurePlan
 from prober.measure.ring import Layout, Slot
 from prober.measure.series import Closed
@@ -32,6 +33,7 @@ from rules.incident import Plan as IncidentPlan
 from rules.machine import Stall, Step
 from rules.model import Finding, Verdict
 from rules.persistence import Rule
+from rules.slices import Work
 
 log = logs.get("measure")
 
@@ -63,6 +65,7 @@ class Station:
         self.errands = Errands(send)
         self.vendor_says: dict[str, Any] = {}  # service -> what the vendor's status page said last
         self.measure: Measure | None = None
+        self._closings = Closings(self._close, loop.call_soon)
 
     def change(self, service: str, change: Change) -> None:
         """The service is configured differently from the first second of the change's layout on."""
@@ -71,13 +74,17 @@ class Station:
     # what the measuring loop tells
 
     def closed(self, slot: Slot) -> None:
+        self._closings.add(slot)
+
+    def _close(self, slot: Slot) -> Work[None]:
         service = slot.layout.service
         keeper = self.keepers[service]
         if slot.layout is not keeper.layout:
             self._change_over(keeper, slot)
-        seen, outcome = keeper.close(slot)
+        seen, outcome = yield from keeper.closing(slot)
         self._count(keeper, seen)
-        work = replace(outcome.work, failures=self.evidence.take())
+        assert self.measure is not None
+        work = replace(outcome.work, failures=self.evidence.take(), figures=self.measure.figures.minutes.finished(slot))
         self.carry_out(keeper, replace(outcome, work=work))
         self._send(second_message(service, seen))
 
@@ -88,16 +95,15 @@ class Station:
             change = changes.popleft()
             if change.layout is slot.layout:
                 at = slot.second * NS
-                self.carry_out(
-                    keeper,
-                    keeper.reload(change.layout, change.plan, change.rule, change.enrich, at, change.further),
-                )
+                outcome = keeper.reload(change.layout, change.plan, change.rule, change.enrich, at, change.further)
+                self.carry_out(keeper, outcome)
                 return
 
     def installed(self, plan: MeasurePlan) -> None:
         self.on_installed(plan)
 
     def retired(self, service: str) -> None:
+        self._closings.finish()
         keeper = self.gone[service] = self.keepers.pop(service)
         self._changes.pop(service, None)
         self._writer.submit(keeper.retire())
@@ -129,6 +135,7 @@ class Station:
         )
 
     def stepped(self, step: Step) -> None:
+        self._closings.finish()
         log.warning("the clock was stepped", extra=logs.fields(seconds=round(step.delta / NS, 3)))
         for keeper in self._all():
             self.carry_out(keeper, keeper.take(ClockStepped(step.delta, step.to_utc // NS)))
@@ -192,7 +199,21 @@ class Station:
         return next((k for k in self._all() if incident and _is_of(k, incident)), None)
 
     def purge(self, message: Mapping[str, Any]) -> None:
-        self._writer.submit(Transaction(purge_failures_before=int(message["failures_before"])))
+        minutes = int(message.get("minutes_before", 0))
+        self._writer.submit(
+            Transaction(purge_failures_before=int(message["failures_before"]), purge_minutes_before=minutes)
+        )
+
+    def added_up(self, message: Message) -> None:
+        """Minutes added up to an hour, or hours to a day."""
+        self._writer.submit(Transaction(figures=(figure_row(message),)))
+
+    def end(self) -> None:
+        """No call is open any more: what has closed and been counted goes to the store too."""
+        self._closings.finish()
+        assert self.measure is not None
+        if rest := self.measure.figures.minutes.rest():
+            self._writer.submit(Transaction(figures=rest))
 
     def certificate(self, message: Mapping[str, Any]) -> None:
         key = SeriesKey(str(message["service"]), str(message["channel"]), str(message["endpoint"]))

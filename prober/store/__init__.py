@@ -16,11 +16,21 @@ from prober.store.errors import (
     StoreLockedError,
     TooNewError,
 )
+from prober.store.figures import Figures, Scope
 from prober.store.place import locate
 from prober.store.reader import Reader, StoredAct, StoredFailure, StoredRecord
 from prober.store.rows import observation_of
 from prober.store.sqlite import Memory, PendingAct, Store
-from prober.store.values import ActStatus, Certificate, Failure, IncidentHead, SeriesKey, SeriesRun, Transaction
+from prober.store.values import (
+    ActStatus,
+    Certificate,
+    Failure,
+    FigureRow,
+    IncidentHead,
+    SeriesKey,
+    SeriesRun,
+    Transaction,
+)
 from prober.store.writer import Health, Writer
 
 __all__ = [
@@ -32,6 +42,8 @@ __all__ = [
     "DiskFullError",
     "Durations",
     "Failure",
+    "FigureRow",
+    "Figures",
     "Health",
     "IncidentHead",
     "Memory",
@@ -40,6 +52,7 @@ __all__ = [
     "PendingAct",
     "ReadOnlyError",
     "Reader",
+    "Scope",
     "SeriesKey",
     "SeriesRun",
     "Store",

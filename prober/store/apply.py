@@ -5,15 +5,16 @@ from collections.abc import Iterable
 
 from prober.store import rows
 from prober.store.errors import ContradictionError
-from prober.store.values import ActStatus, Failure, Transaction
+from prober.store.figures import DAY, HOUR
+from prober.store.values import ActStatus, Failure, FigureRow, SeriesKey, Transaction
 from rules.acts import Outcome
 
-#: Rows of old failures that go in one commit, so that throwing away never holds up a second.
+#: Rows of old failures or figures that go in one commit, so that throwing away never holds up a second.
 PURGE_AT_ONCE = 500
 
 
 def apply(db: sqlite3.Connection, names: rows.Names, work: Transaction) -> None:
-    """All but the failures. Raises ContradictionError or sqlite3.IntegrityError: it contradicts what is recorded."""
+    """All but the chores. Raises ContradictionError or sqlite3.IntegrityError: it contradicts what is recorded."""
     _seconds(db, names, work)
     _incidents(db, work)
     _acts(db, work)
@@ -105,7 +106,36 @@ def keep(db: sqlite3.Connection, names: rows.Names, failures: Iterable[tuple[Fai
         )
 
 
+def count(db: sqlite3.Connection, names: rows.Names, figures: Iterable[tuple[FigureRow, bytes]]) -> None:
+    """Figures with their bodies packed. Those of minutes stay as they were first told; of hours and days, as last."""
+    for row, body in figures:
+        series = names.series(SeriesKey(row.service))
+        late = "ON CONFLICT (series, scope, span, start)"
+        late += " DO NOTHING" if row.span < HOUR else " DO UPDATE SET layout = excluded.layout, body = excluded.body"
+        db.execute(
+            f"INSERT INTO figures (series, scope, span, start, layout, body) VALUES (?, ?, ?, ?, ?, ?) {late}",  # noqa: S608 - constants
+            (series, row.scope.value, row.span, row.start, names.layout(row.columns), body),
+        )
+        for span in (HOUR, DAY):  # a minute that was late: what it belongs to is added up anew
+            if row.span < span:
+                db.execute(
+                    "DELETE FROM figures WHERE series = ? AND scope = ? AND span = ? AND start = ?",
+                    (series, row.scope.value, span, row.start - row.start % span),
+                )
+
+
 def purge(db: sqlite3.Connection, before: int) -> int:
     """Throws away some failures older than `before` (UTC seconds); returns how many. Call it until that is 0."""
     oldest = "SELECT id FROM failures WHERE second < ? ORDER BY second LIMIT ?"
     return db.execute(f"DELETE FROM failures WHERE id IN ({oldest})", (before, PURGE_AT_ONCE)).rowcount  # noqa: S608 - a constant
+
+
+def purge_minutes(db: sqlite3.Connection, before: int) -> int:
+    """Likewise some figures of minutes whose hour is over before `before` and added up."""
+    oldest = (
+        "SELECT id FROM figures AS minutes WHERE span < 3600 AND start < ? AND EXISTS (SELECT 1 FROM figures AS hour"
+        " WHERE hour.series = minutes.series AND hour.scope = minutes.scope AND hour.span = 3600"
+        " AND hour.start = minutes.start - minutes.start % 3600) ORDER BY start LIMIT ?"
+    )
+    whole = before - before % HOUR
+    return db.execute(f"DELETE FROM figures WHERE id IN ({oldest})", (whole, PURGE_AT_ONCE)).rowcount  # noqa: S608 - a constant

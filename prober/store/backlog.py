@@ -1,15 +1,15 @@
 """What waits for the disk, and what is given up while the disk fails.
 
-Up to 120 s are kept whole; then evidence (failed calls) goes, then closed runs of single endpoints past a bound; never
-a channel's or service's seconds, states, records, acts or attempts (DESIGN.md, "Transactions"). What waits is merged:
-memory grows by what happened, not by time. Not thread-safe: the writer holds its lock around each call.
+Up to 120 s are kept whole; then evidence (failed calls) goes, then minute figures past a bound, then closed runs of single
+endpoints past theirs; never a channel's or service's seconds, states, records, acts or attempts (DESIGN.md, "Transactions").
+What waits is merged: memory grows by what happened, not by time. Not thread-safe: the writer holds its lock around each call.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from prober.store.values import Failure, Transaction, merge
+from prober.store.values import Failure, FigureRow, Transaction, merge
 
 #: Called once: with None when the transaction is on disk, with the error when its first try failed (it stays queued).
 Done = Callable[[Exception | None], None]
@@ -21,6 +21,7 @@ class Bounds:
 
     evidence_seconds: float = 120.0
     evidence_bytes: int = 64 * 1024 * 1024  # also while it does not: packing may fall behind
+    figures_bytes: int = 32 * 1024 * 1024  # likewise; hours of a hundred endpoints
     runs: int = 200_000
 
 
@@ -36,27 +37,49 @@ class Entry:
 
 
 class Backlog:
-    """Transactions in their order, and apart from them the chores: evidence to write, old evidence to throw away."""
+    """Transactions in their order; apart from them the chores: evidence, figures, and what is old and to be thrown away."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._evidence_bytes = 0
         self.entries: deque[Entry] = deque()
         self.evidence: deque[tuple[float, Failure]] = deque()
-        self.purge_before = 0
+        self.figures: deque[FigureRow] = deque()
+        self._figures_bytes = 0
+        self.purge_before = 0  # failures before this UTC second may go
+        self.purge_minutes_before = 0
         self.dropped = 0
 
     @property
     def chores(self) -> bool:
-        return bool(self.evidence) or self.purge_before > 0
+        return bool(self.evidence or self.figures) or self.purge_before > 0 or self.purge_minutes_before > 0
 
     def add(self, entry: Entry) -> None:
         for failure in entry.work.failures:
             self.keep(entry.since, failure)
+        self.count(entry.work.figures)
         self.purge_before = max(self.purge_before, entry.work.purge_failures_before)
-        if entry.work.failures or entry.work.purge_failures_before:
-            entry.work = replace(entry.work, failures=(), purge_failures_before=0)
+        self.purge_minutes_before = max(self.purge_minutes_before, entry.work.purge_minutes_before)
+        entry.work = entry.work.without_chores()
         self.entries.append(entry)
+
+    def count(self, figures: Iterable[FigureRow]) -> None:
+        """Past the bound in bytes the oldest go."""
+        for row in figures:
+            self.figures.append(row)
+            self._figures_bytes += row.size
+        while self._figures_bytes > self._bounds.figures_bytes:
+            self.take_figures(1)
+            self.dropped += 1
+
+    def take_figures(self, most: int) -> list[FigureRow]:
+        taken = [self.figures.popleft() for _ in range(min(most, len(self.figures)))]
+        self._figures_bytes -= sum(row.size for row in taken)
+        return taken
+
+    def put_back_figures(self, taken: Sequence[FigureRow]) -> None:
+        self.figures.extendleft(reversed(taken))
+        self._figures_bytes += sum(row.size for row in taken)
 
     def keep(self, since: float, failure: Failure) -> None:
         """Past the bound in bytes the newest go: the begin of an outage tells most."""

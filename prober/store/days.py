@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 from prober.store import rows
 from prober.store.durations import Durations
+from prober.store.figures import DAY
 from prober.store.query import closed_through, runs_between
 from prober.store.values import SeriesKey
 from rules.model import Cell, Fault, Verdict
 from rules.timeline import Run, cut
 
-DAY = 86_400
 #: Days that are remembered; the pages of ten services need a few thousand.
 _MOST = 20_000
 

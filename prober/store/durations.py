@@ -1,7 +1,7 @@
 """How long successful calls took: a histogram of fixed buckets that lie evenly by ratio, which can be added up.
 
 The bounds are the same everywhere and forever, so that minutes make an hour, hours a day, and channels a service, in
-whatever order. A quantile is within `PRECISION` of the exact one, for calls between 10 us and a day.
+whatever order. A quantile is within `PRECISION` of the exact one, for calls between 10 us and 4 min.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +13,11 @@ from typing import Any, Self
 from prober.store import rows, schema
 from prober.store.days import Day, Days
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
+from prober.store.figures import DAY, HOUR, Figures
 from prober.store.place import is_there
 from prober.store.query import attempts_of, closed_through, runs_between
-from prober.store.values import ActStatus, Certificate, IncidentHead, SeriesKey
+from prober.store.spans import MINUTE, Spans, Whole, added_up, to_add_up
+from prober.store.values import ActStatus, Certificate, FigureRow, IncidentHead, SeriesKey
 from rules.acts import Act, ActResult
 from rules.model import Cell, Fault
 from rules.timeline import Run, expand, stretches
@@ -66,6 +68,7 @@ class Reader:
             raise explain(error, self.path) from error
         self._cells = rows.Cells(self._db)
         self._days = Days(self._db, self._cells)
+        self._spans = Spans(self._db)
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"
@@ -136,8 +139,29 @@ class Reader:
             yield held
 
     def days(self, key: SeriesKey, since: int, until: int) -> tuple[Day, ...]:
-        """Every UTC day of a series that has a second within [since, until), in order, also those with nothing on record."""
-        return self._days.of(key, since, until)
+        """Every UTC day of a series that has a second within [since, until), in order, also those with nothing on record.
+
+        `SeriesKey(service)` is the service itself, `SeriesKey(service, channel)` a channel.
+        """
+        took = {figures.start: figures.durations for figures in self._spans.of(key, since, until, DAY)}
+        days = self._days.of(key, since, until)
+        return tuple(replace(day, durations=took[day.start]) if day.start in took else day for day in days)
+
+    def hours(self, key: SeriesKey, since: int, until: int) -> tuple[Figures, ...]:
+        """The hours of a series that have a second within [since, until) and a call in them, in order."""
+        return self._spans.of(key, since, until, HOUR)
+
+    def minutes(self, key: SeriesKey, since: int, until: int) -> tuple[Figures, ...]:
+        """Likewise its minutes, as far back as they are kept; where a service has very many endpoints, theirs are of 5 min."""
+        return self._spans.of(key, since, until, MINUTE)
+
+    def to_add_up(self, now: int) -> tuple[Whole, ...]:
+        """Hours and days that are over at UTC second `now` and have no figures of their own yet, oldest first."""
+        return to_add_up(self._db, now)
+
+    def added_up(self, whole: Whole) -> FigureRow | None:
+        """Such an hour or day, for the writer; None when what it is made of has gone."""
+        return added_up(self._db, whole)
 
     def incidents(self, service: str | None = None) -> tuple[IncidentHead, ...]:
         """Oldest first."""

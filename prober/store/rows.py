@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import rules
+from prober.store.figures import Column, columns_text
 from prober.store.values import Failure, SeriesKey
 from rules.acts import Act, ActKind, ActResult, Outcome
 from rules.model import Cell, Fault, Kind, Observation, Stage, Trouble, Verdict
@@ -37,10 +38,12 @@ class Names:
         self._db = db
         self._series: dict[SeriesKey, int] = {}
         self._cells: dict[Cell, int] = {}
+        self._layouts: dict[tuple[Column, ...], int] = {}
 
     def forget(self) -> None:
         self._series.clear()
         self._cells.clear()
+        self._layouts.clear()
 
     def series(self, key: SeriesKey) -> int:
         if (number := self._series.get(key)) is None:
@@ -59,6 +62,14 @@ class Names:
             self._db.execute(f"{insert} ON CONFLICT DO NOTHING", row)
             query = "SELECT id FROM cells WHERE verdict = ? AND reason = ? AND calls = ? AND faults = ? AND rules = ?"
             number = self._cells[cell] = int(self._db.execute(query, row).fetchone()[0])
+        return number
+
+    def layout(self, columns: tuple[Column, ...]) -> int:
+        if (number := self._layouts.get(columns)) is None:
+            text = columns_text(columns)
+            self._db.execute("INSERT INTO layouts (columns) VALUES (?) ON CONFLICT DO NOTHING", (text,))
+            found = self._db.execute("SELECT id FROM layouts WHERE columns = ?", (text,)).fetchone()
+            number = self._layouts[columns] = int(found[0])
         return number
 
     def cycle(self, run: Run) -> str:

@@ -75,8 +75,19 @@ _FIRST = (
     "INSERT INTO writer VALUES (1, '', 0)",
 )
 
+_SECOND = (
+    # The columns of blocks of figures, as JSON [[channel, endpoint], ...]; a reload that changes them makes another row.
+    "CREATE TABLE layouts (id INTEGER PRIMARY KEY, columns TEXT NOT NULL UNIQUE)",
+    # Calls counted over [start, start + span): minutes (span under 3600), hours, days. series: the service's own.
+    # scope 0: by channel, 1: by endpoint. body: prober/store/figures.py.
+    """CREATE TABLE figures (
+        id INTEGER PRIMARY KEY, series INTEGER NOT NULL, scope INTEGER NOT NULL, span INTEGER NOT NULL,
+        start INTEGER NOT NULL, layout INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (series, scope, span, start))""",
+    "CREATE INDEX figures_of_minutes ON figures (start) WHERE span < 3600",
+)
+
 #: Migration n brings user_version from n to n + 1.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 
 
 def version(db: sqlite3.Connection) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from prober.store.figures import ROWS, Column, Scope
 from rules.acts import Act, ActResult
 from rules.incident_events import Record
 from rules.model import Fault, Observation
@@ -76,6 +77,27 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A service's calls of one span of time, counted by column (`prober.store.figures`).
+
+    `start` is the first second counted (UTC): it tells the parts of a minute apart when a restart or a reload divides it.
+    A callable body is packed in the writer's thread.
+    """
+
+    service: str
+    scope: Scope
+    span: int  # seconds
+    start: int
+    columns: tuple[Column, ...]
+    body: bytes | Callable[[], bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes in memory, roughly."""
+        return len(self.body) if isinstance(self.body, bytes) else 1024 + (4 * ROWS + 200) * len(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """A server certificate as a sweep found it. Instants are UTC seconds."""
 
@@ -98,7 +120,9 @@ class Transaction:
     acts       new ones, written as pending; an act that is already there stays as it is
     statuses   (act id, status) where it is not one that an attempt brings; an accepted act stays accepted
     attempts   results; ACCEPTED and a final refusal set the act's status
+    figures    calls counted by the minute, the hour or the day; they wait apart, as the failures do
     purge_failures_before  UTC second; failures before it may go (0: none)
+    purge_minutes_before   likewise the figures of minutes, once their hour is added up
     """
 
     closed: Mapping[str, int] = field(default_factory=dict)
@@ -111,11 +135,17 @@ class Transaction:
     attempts: tuple[ActResult, ...] = ()
     failures: tuple[Failure, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    figures: tuple[FigureRow, ...] = ()
     purge_failures_before: int = 0
+    purge_minutes_before: int = 0
 
     def steps(self) -> "Transaction":
         """Only what must never be lost: the incident's steps and acts, without seconds and evidence."""
-        return replace(self, closed={}, runs=(), failures=(), certificates=(), purge_failures_before=0)
+        return replace(self.without_chores(), closed={}, runs=(), certificates=())
+
+    def without_chores(self) -> "Transaction":
+        """Without what is written apart."""
+        return replace(self, failures=(), figures=(), purge_failures_before=0, purge_minutes_before=0)
 
 
 def merge(first: Transaction, second: Transaction) -> Transaction:
@@ -137,5 +167,7 @@ def merge(first: Transaction, second: Transaction) -> Transaction:
         attempts=first.attempts + second.attempts,
         failures=first.failures + second.failures,
         certificates=tuple(certificates.values()),
+        figures=first.figures + second.figures,
         purge_failures_before=max(first.purge_failures_before, second.purge_failures_before),
+        purge_minutes_before=max(first.purge_minutes_before, second.purge_minutes_before),
     )

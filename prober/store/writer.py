@@ -1,8 +1,8 @@
 """The one writer: a thread that puts transactions on disk in their order, and keeps them while the disk fails.
 
 Nobody waits for it. While a commit fails it is tried again, 0.25 s to 5 s apart, and what follows queues behind it
-(backlog.py says what is given up when). What queued up while a commit ran goes with the next one. Evidence is packed
-and written apart, when nothing else waits, so that it never holds up a step.
+(backlog.py says what is given up when). What queued up while a commit ran goes with the next one. Evidence and figures
+are packed and written apart, when nothing else waits, so that they never hold up a step.
 """
 
 import logging
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from prober.store import rows
-from prober.store.apply import apply, keep, purge
+from prober.store.apply import apply, count, keep, purge, purge_minutes
 from prober.store.backlog import Backlog, Bounds, Done, Entry
 from prober.store.errors import StoreError, explain
 from prober.store.sqlite import Store
-from prober.store.values import Failure, Transaction
+from prober.store.values import Failure, FigureRow, Transaction
 
 log = logging.getLogger("prober.store")
 
 STUCK = 5.0  # seconds without an end after which a commit counts as failing
-AT_ONCE = 50  # failed calls written in one commit
+AT_ONCE = 50  # failed calls, or rows of figures, written in one commit
 
 #: SQLite's exceptions that tell of the disk, by their very type; others tell of what was to be written.
 _OF_THE_DISK = (sqlite3.OperationalError, sqlite3.InternalError, sqlite3.DatabaseError)
@@ -35,8 +35,8 @@ _OF_THE_DISK = (sqlite3.OperationalError, sqlite3.InternalError, sqlite3.Databas
 class Health:
     """How the writing goes.
 
-    `queued_seconds`: how long the oldest waiting transaction has waited. `dropped`: failed calls and endpoint runs
-    given up, and transactions refused as contradictions, since the start.
+    `queued_seconds`: how long the oldest waiting transaction has waited. `dropped`: failed calls, figures and
+    endpoint runs given up, and transactions refused as contradictions, since the start.
     """
 
     ok: bool
@@ -52,7 +52,8 @@ class Writer:
     `submit`, `poll` and `health` may be called from any thread and never wait for the disk. `done` comes once, in the
     writer's thread (or that of `poll`): with None when the transaction is on disk, or with the error when its first try
     failed or took too long; then it stays queued and is written when that works again. `redact` goes over evidence
-    before it is written. `failpoint` is told each point reached ("begin", "applied", "committed"), for tests.
+    before it is written. `failpoint` is told each point reached ("begin", "applied", "committed", "chore"), for
+    tests.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Writer:
         if self._thread.is_alive():  # the disk does not answer: the connection is not ours to close
             return False
         self._store.close()
-        return not self._hand and not self._backlog.entries and not self._backlog.evidence
+        return not self._hand and not self._backlog.entries and not self._backlog.evidence and not self._backlog.figures
 
     # In the writer's thread.
 
@@ -236,16 +237,23 @@ class Writer:
         log.critical("a transaction is lost, steps and all: %s", entry.defect)
 
     def _chore(self) -> None:
-        """Some evidence to disk, or some old evidence away."""
+        """Some evidence and figures to disk; when there are none, some that are old away."""
         with self._changed:
-            taken = self._backlog.take_evidence(AT_ONCE)
-            before = self._backlog.purge_before
-        packed = [(failure, body) for _, failure in taken if (body := self._pack(failure)) is not None]
+            failures = self._backlog.take_evidence(AT_ONCE)
+            figures = self._backlog.take_figures(AT_ONCE)
+            before, minutes_before = self._backlog.purge_before, self._backlog.purge_minutes_before
+        packed = [(failure, body) for _, failure in failures if (body := self._pack(failure)) is not None]
+        counted = [(row, body) for row in figures if (body := self._counted(row)) is not None]
+        purged = purged_minutes = 0
         try:
             self._begin()
             try:
                 keep(self._store.db, self._names, packed)
-                purged = purge(self._store.db, before) if before and not taken else 0
+                count(self._store.db, self._names, counted)
+                if not failures and not figures:
+                    purged = purge(self._store.db, before) if before else 0
+                    purged_minutes = purge_minutes(self._store.db, minutes_before) if minutes_before else 0
+                self._failpoint("chore")
                 self._store.db.execute("COMMIT")
             except BaseException:
                 self._roll_back("ROLLBACK")
@@ -253,21 +261,34 @@ class Writer:
         except Exception as error:
             with self._changed:
                 if _may_pass(error):
-                    for since, failure in reversed(taken):
+                    for since, failure in reversed(failures):
                         self._backlog.put_back(since, failure)
+                    self._backlog.put_back_figures(figures)
                 else:  # it would fail again and again
-                    self._refused += len(taken)
+                    self._refused += len(failures) + len(figures)
             raise
-        if not taken and not purged:
-            with self._changed:
-                if self._backlog.purge_before == before:
-                    self._backlog.purge_before = 0
+        if failures or figures:
+            return
+        with self._changed:
+            if not purged and self._backlog.purge_before == before:
+                self._backlog.purge_before = 0
+            if not purged_minutes and self._backlog.purge_minutes_before == minutes_before:
+                self._backlog.purge_minutes_before = 0
 
     def _pack(self, failure: Failure) -> bytes | None:
         try:
             return rows.failure_body(failure, self.redact)
         except Exception:  # rendering may fail in any way: one piece of evidence is lost, not the rest
             log.exception("a failed call could not be packed as evidence")
+            with self._changed:
+                self._refused += 1
+            return None
+
+    def _counted(self, row: FigureRow) -> bytes | None:
+        try:
+            return row.body if isinstance(row.body, bytes) else row.body()
+        except (ValueError, OverflowError):  # a defect of ours: one span's figures are lost, not the rest
+            log.exception("figures could not be packed")
             with self._changed:
                 self._refused += 1
             return None

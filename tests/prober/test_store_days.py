@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recording import API, DOWN, MIXED, NO_CALL, OK, SERVICE, SMTP, T0, Recorder, write
 
 from prober.store import Day, Reader, SeriesKey, SeriesRun, Transaction
-from prober.store.days import DAY
+from prober.store.figures import DAY
 from rules.model import Cell, Fault, Verdict
 from rules.timeline import Run
 

@@ -1,0 +1,133 @@
+"""Questions to the figures of minutes, hours and days, and what of them is to be added up.
+
+Whatever is over is answered from the coarsest rows that there are; what has not been added up yet is added up here, so that
+an answer never depends on how far the chores have come.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from prober.store.durations import Durations
+from prober.store.figures import DAY, HOUR, Block, Column, Figures, Scope, block_of, columns_of, together
+from prober.store.values import FigureRow, SeriesKey
+from rules.model import Fault
+
+MINUTE = 60
+#: Endpoints are counted over so many seconds where there are very many of them.
+_MANY = 300
+#: Minutes that are written this long after their hour, in seconds, are late, and the hour is added up once more.
+_LATE = 600
+
+_SERVICE = "SELECT id FROM series WHERE service = ? AND channel = '' AND endpoint = ''"
+#: Rows of a span that no row of a longer one covers yet.
+_ROWS = (
+    "SELECT span, start, layout, body FROM figures AS f WHERE series = ? AND scope = ? AND start >= ? AND start < ?"
+    " AND span <= ? AND NOT EXISTS (SELECT 1 FROM figures AS whole WHERE whole.series = f.series"
+    " AND whole.scope = f.scope AND whole.span > f.span AND whole.span IN (3600, 86400) AND whole.span <= ?"
+    " AND whole.start = f.start - f.start % whole.span) ORDER BY start"
+)
+
+
+class Layouts:
+    """The columns of blocks by number, read when they are first asked for."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._known: dict[int, tuple[Column, ...]] = {}
+
+    def block(self, layout: int, body: bytes) -> Block:
+        if (columns := self._known.get(layout)) is None:
+            row = self._db.execute("SELECT columns FROM layouts WHERE id = ?", (layout,)).fetchone()
+            columns = self._known[layout] = columns_of(row[0])
+        return block_of(columns, body)
+
+
+class Spans:
+    """The figures of one store's series. Not thread-safe."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._layouts = Layouts(db)
+
+    def of(self, key: SeriesKey, since: int, until: int, span: int) -> tuple[Figures, ...]:
+        """A series' whole spans (MINUTE, HOUR, DAY) that have a second within [since, until) and a call in them, in order."""
+        row = self._db.execute(_SERVICE, (key.service,)).fetchone()
+        if row is None:
+            return ()
+        found: dict[int, Figures] = {}
+        first, end = since - since % span, until + -until % span
+        longest = max(span, HOUR - 1)  # a row of minutes may be one of five
+        for scope, wanted in _columns(key):
+            rows = self._db.execute(_ROWS, (row[0], scope.value, first - first % _MANY, end, longest, span)).fetchall()
+            for length, start, layout, body in rows:
+                calls, durations = self._layouts.block(layout, body).total(wanted)
+                at = start - start % max(span, length)
+                if calls and at + max(span, length) > since:
+                    found[at] = _added(found.get(at), Figures(at, max(span, length), calls, durations))
+        return tuple(found[start] for start in sorted(found))
+
+
+def _columns(key: SeriesKey) -> Iterator[tuple[Scope, Callable[[Column], bool]]]:
+    """Where a series' calls are counted: a channel's only endpoint is found by channel, others by endpoint."""
+    _, channel, endpoint = key
+    if endpoint:
+        column = (channel, endpoint)
+        yield Scope.CHANNELS, lambda found: found == column
+        yield Scope.ENDPOINTS, lambda found: found == column
+    else:
+        yield Scope.CHANNELS, lambda found: channel in ("", found[0])
+
+
+def _added(one: Figures | None, other: Figures) -> Figures:
+    if one is None:
+        return other
+    calls: dict[Fault, int] = dict(one.calls)
+    for fault, n in other.calls.items():
+        calls[fault] = calls.get(fault, 0) + n
+    durations: Durations = one.durations + other.durations
+    return Figures(one.start, max(one.span, other.span), calls, durations)
+
+
+class Whole(NamedTuple):
+    """An hour or a day that is over and has no row of its own yet. `series` is the number of the service's own."""
+
+    span: int
+    series: int
+    scope: int
+    start: int
+
+
+def to_add_up(db: sqlite3.Connection, now: int) -> tuple[Whole, ...]:
+    """Oldest first: hours that are over at UTC second `now`, and days whose hours are all in the store."""
+    hours = _open(db, HOUR, now)
+    waiting = {(hour.series, hour.scope, hour.start - hour.start % DAY) for hour in hours}
+    days = [day for day in _open(db, DAY, now) if (day.series, day.scope, day.start) not in waiting]
+    return (*hours, *days)
+
+
+def _finer(span: int) -> str:
+    return "span < 3600" if span == HOUR else "span = 3600"
+
+
+def _open(db: sqlite3.Connection, span: int, now: int) -> list[Whole]:
+    query = (
+        f"SELECT DISTINCT series, scope, start - start % {span} AS whole FROM figures AS f WHERE {_finer(span)}"  # noqa: S608 - constants
+        f" AND start < ? AND NOT EXISTS (SELECT 1 FROM figures AS w WHERE w.series = f.series AND w.scope = f.scope"
+        f" AND w.span = {span} AND w.start = f.start - f.start % {span}) ORDER BY whole, series, scope"
+    )
+    end = now - _LATE - (now - _LATE) % span
+    return [Whole(span, *row) for row in db.execute(query, (end,))]
+
+
+def added_up(db: sqlite3.Connection, whole: Whole) -> FigureRow | None:
+    """An hour from its minutes, a day from its hours; None when they have gone meanwhile."""
+    span, series, scope, start = whole
+    query = f"SELECT layout, body FROM figures WHERE series = ? AND scope = ? AND {_finer(span)} AND start >= ? AND start < ?"  # noqa: S608 - a constant
+    rows = db.execute(query, (series, scope, start, start + span)).fetchall()
+    if not rows:
+        return None
+    layouts = Layouts(db)
+    block = together(layouts.block(layout, body) for layout, body in rows)
+    service = db.execute("SELECT service FROM series WHERE id = ?", (series,)).fetchone()[0]
+    return FigureRow(service, Scope(scope), span, start, block.columns, block.body())
