@@ -51,6 +51,9 @@ class Loop:
             raise RuntimeError("the loop is closed")
         self.waiting.append(lambda: callback(*args))
 
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self.waiting.append(callback)
+
     def run(self) -> None:
         waiting, self.waiting = self.waiting, []
         for call in waiting:
@@ -143,6 +146,7 @@ class Judged(World):
         """The program ends, as on SIGTERM."""
         self.measure.stop()
         self.measure.cancel()
+        self.station.end()
         if self.started:
             assert self.writer.stop(), self.writer.health()
             self.started = False
