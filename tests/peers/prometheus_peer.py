@@ -41,6 +41,7 @@ class Prometheus:
         assert program is not None, "Prometheus is not installed (Debian: prometheus)"
         self._command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
         self._command += [f"--web.listen-address=127.0.0.1:{self.port}", "--enable-feature=exemplar-storage"]
+        self._command += ["--rules.alert.resend-delay=1s"]  # what fired before Alertmanager was known comes again soon
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", trust_env=False, timeout=30)
         self._start()
 
