@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prober.web import incidents
+from prober.web import incidents, status
 from prober.web.assets import Assets
 from prober.web.entries import Entries
 from prober.web.gate import Gate
@@ -19,9 +19,9 @@ from prober.web.live import Live
 from prober.web.live_page import LivePage
 from prober.web.metrics import Metrics
 from prober.web.newest_seconds import NewestSeconds
-from prober.web.page import Page
 from prober.web.pages import Pages
 from prober.web.probe import CallOnce, Probing
+from prober.web.public import Public
 from prober.web.room_of import RoomOf
 from prober.web.stored import Stored
 from prober.web.twilio import Keys
@@ -67,9 +67,10 @@ def app(
     means = Means(view, stored or Stored(), Pages(), entries)
     live = live or Live(view, means.stored)
     health, metrics = Health(view, reloads), Metrics(view)
+    public = Public(view, means.stored, status.page(means.pages.html))
     starlette = Starlette(
         routes=[
-            Route("/", Page(means.view, means.pages).get),
+            *status.routes(means, public),
             Route("/static/{name}", Assets().get),
             *LivePage(view, means.pages, live).routes(),
             *NewestSeconds(view, means.stored, live).routes(),
