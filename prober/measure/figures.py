@@ -10,6 +10,7 @@ from prober.measure.clock import NS
 from prober.measure.lane import Lane
 from prober.measure.minutes import Minutes
 from prober.measure.plan import Plan
+from prober.measure.ring import Slot
 from prober.probes.call import Call
 from rules.model import Fault, Finding
 from rules.reasons import REASONS
@@ -95,8 +96,9 @@ class Figures:
                 _REASON_PLACE.get(finding.reason, -1),
             )
 
-    def count(self, lane: Lane, fault: Fault) -> None:
+    def count(self, lane: Lane, slot: Slot, fault: Fault) -> None:
         """A call was not made, and counts as failed all the same."""
+        self.minutes.count(lane, slot, fault)
         self._cells[lane.row + _FAULT_COLUMN[fault]] += 1
 
     def missed(self, lane: Lane) -> None:

@@ -207,7 +207,7 @@ class Measure:
             self.figures.missed(lane)
         elif lane.open >= lane.hold or len(self._flight) >= self._descriptors:
             slot.fail(lane.index, Fault.OWN, "own_limit")
-            self.figures.count(lane, Fault.OWN)
+            self.figures.count(lane, slot, Fault.OWN)
         else:
             call = lane.probe.call(self._judge.ended)
             slot.pending += 1

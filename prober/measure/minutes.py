@@ -4,6 +4,7 @@ The loop does nothing but count; what is finished is packed and written by the s
 """
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import log
@@ -156,13 +157,21 @@ class Minutes:
             by.counts[row * by.width + column] += 1
         also = self._also
         if also is not None:
-            channel = 0
-            while column >= self._ends[channel]:
-                channel += 1
+            channel = bisect_right(self._ends, column)
             also.counts[row * also.width + channel] += 1
             also.totals[channel] += took
             if took > also.longest[channel]:
                 also.longest[channel] = took
+
+    def count(self, lane: Lane, slot: Slot, fault: Fault) -> None:
+        """A call that was due in a second was not made, and counts as failed all the same."""
+        if slot is not self._slot:
+            self._turn(slot)
+        line, column = _FAULT_ROW[fault], lane.index
+        self._by.counts[line * self._by.width + column] += 1
+        if self._also is not None:
+            channel = bisect_right(self._ends, column)
+            self._also.counts[line * self._also.width + channel] += 1
 
     def _turn(self, slot: Slot) -> None:
         place = self._places.get(id(slot.layout))
@@ -186,7 +195,10 @@ class Minutes:
         self._slot = None
         return tuple(found)
 
-    def rest(self) -> tuple[FigureRow, ...]:
-        """The end: what has been counted so far."""
-        places, self._places, self._slot = list(self._places.values()), {}, None
-        return tuple(row for place in places for row in place.finished(1 << 62))
+    def rest(self, service: str | None = None) -> tuple[FigureRow, ...]:
+        """The end, of one service or of all: what has been counted so far."""
+        ending = {key: place for key, place in self._places.items() if service in (None, place.layout.service)}
+        for key in ending:
+            del self._places[key]
+        self._slot = None
+        return tuple(row for place in ending.values() for row in place.finished(1 << 62))

@@ -106,7 +106,8 @@ class Station:
         self._closings.finish()
         keeper = self.gone[service] = self.keepers.pop(service)
         self._changes.pop(service, None)
-        self._writer.submit(keeper.retire())
+        assert self.measure is not None
+        self._writer.submit(replace(keeper.retire(), figures=self.measure.figures.minutes.rest(service)))
 
     def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
         self.evidence.offer(lane, call, finding)
@@ -199,10 +200,8 @@ class Station:
         return next((k for k in self._all() if incident and _is_of(k, incident)), None)
 
     def purge(self, message: Mapping[str, Any]) -> None:
-        minutes = int(message.get("minutes_before", 0))
-        self._writer.submit(
-            Transaction(purge_failures_before=int(message["failures_before"]), purge_minutes_before=minutes)
-        )
+        failures, minutes = int(message["failures_before"]), int(message.get("minutes_before", 0))
+        self._writer.submit(Transaction(purge_failures_before=failures, purge_minutes_before=minutes))
 
     def added_up(self, message: Message) -> None:
         """Minutes added up to an hour, or hours to a day."""
@@ -212,8 +211,7 @@ class Station:
         """No call is open any more: what has closed and been counted goes to the store too."""
         self._closings.finish()
         assert self.measure is not None
-        if rest := self.measure.figures.minutes.rest():
-            self._writer.submit(Transaction(figures=rest))
+        self._writer.submit(Transaction(figures=self.measure.figures.minutes.rest()))
 
     def certificate(self, message: Mapping[str, Any]) -> None:
         key = SeriesKey(str(message["service"]), str(message["channel"]), str(message["endpoint"]))

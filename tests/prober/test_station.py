@@ -1,19 +1,23 @@
 """The station: acts go out once they are on disk, or once the store has failed; results, entries and totals."""
 
+import random
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from judged import Judged
-from moved import T0, Reply, status
+from moved import MS, OK, T0, Reply, reset, status
 from recording import until
 
 from prober.link import encode
 from prober.measure.clock import NS
 from prober.measure.errands import Errands
+from prober.measure.messages import figures_message
 from prober.store import Reader, SeriesKey
 from rules.acts import Act, ActKind, ActResult, Outcome
+from rules.model import Fault
 
 
 def outage(path: Path) -> Judged:
@@ -265,3 +269,62 @@ def test_attempts_are_told_to_the_next_serving_process() -> None:
     errands.resend()
     assert [m["earlier"] for m in sent] == [[], [{"receiver": "a", "outcome": "permanent", "at": 7}]]
     assert errands.age(T0 + 30) == 30
+
+
+def test_calls_by_the_minute_agree_with_the_seconds_on_record(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    order = random.Random(5)
+    replies = (OK, OK, OK, status(503), status(429), reset(), Reply(3_000 * MS))
+
+    def script(_: object) -> Reply:
+        return order.choice(replies)
+
+    few = world.lane("few", script, every=2 * NS, hold=1)
+    world.begin(world.lane("account", script, hold=2), few, world.lane("mail", script, channel="smtp"))
+    world.run_to(T0 + 130)
+    world.reload(world.lane("account", script), world.lane("mail", script, channel="smtp"))
+    world.run_to(T0 + 200)
+    closed = world.measure.rings["bird"].closed
+    world.end()
+    with Reader(world.path) as reader:
+        for key in reader.series():
+            seconds: Counter[Fault] = Counter()
+            for _, cell in reader.seconds(key, T0, closed + 1):
+                seconds.update(dict(cell.faults))
+            minutes: Counter[Fault] = Counter()
+            for minute in reader.minutes(key, T0, closed + 1):
+                minutes.update(minute.calls)
+            missing = {fault: minutes[fault] - n for fault, n in seconds.items()}
+            assert all(0 <= n <= 4 for n in missing.values()), key  # seconds that were open in the end had calls too
+            if key.endpoint == "few":
+                assert minutes == seconds
+        assert set(seconds) >= {Fault.NONE, Fault.SERVER_ERROR}
+
+
+def test_a_service_that_goes_leaves_its_last_minute(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("account"), world.lane("other", service="second"))
+    world.run_to(T0 + 20)
+    world.reload(world.lane("account"))
+    world.run_to(T0 + 25)
+    world.settle()
+    with Reader(world.path) as reader:
+        until(lambda: bool(reader.minutes(SeriesKey("second"), T0, T0 + 60)))
+        assert reader.minutes(SeriesKey("second"), T0, T0 + 60)[0].calls == {Fault.NONE: 21}
+    world.end()
+
+
+def test_hours_that_the_serving_process_has_added_up_are_written_down(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("account"))
+    world.run_to(T0 + 62)
+    world.settle()
+    with Reader(world.path) as reader:
+        until(lambda: len(reader.to_add_up(T0 + 7200)) == 1)
+        hour = reader.added_up(reader.to_add_up(T0 + 7200)[0])
+        assert hour is not None
+        world.station.added_up(figures_message(hour))
+        world.settle()
+        until(lambda: reader.to_add_up(T0 + 7200) == ())
+        assert [found.calls for found in reader.hours(SeriesKey("bird"), T0, T0 + 1)] == [{Fault.NONE: 60}]
+    world.end()
