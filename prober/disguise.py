@@ -12,8 +12,12 @@ from functools import partial
 
 #: What any of them begins with; to look for that first is five times as fast.
 _MAY_BEGIN = r"(?=[=\r\n%&\\])"
-#: A line's end with what mail (RFC 2045 6.7) or a header (RFC 5322 2.2.3) puts around it, or a transcript's line begins with.
-_BREAK = r"(?P<break>=?\r?\n(?:[ ]{0,20}[0-9]{1,9}\.[0-9] ms [<>])?[ \t]*)"
+#: A line's end with what mail (RFC 2045 6.7) or a header (RFC 5322 2.2.3) puts around it, or what a
+#: transcript's line or an SMTP reply's (RFC 5321 4.2.1) begins with.
+_BREAK = (
+    r"(?P<break>=?\r?\n(?:[ ]{0,20}[0-9]{1,9}\.[0-9] ms [<>])?[ \t]*"
+    r"(?:[2-5][0-9]{2}[ -](?:[245](?:\.[0-9]{1,3}){2}[ ])?)?[ \t]*)"
+)
 _BYTES = r"(?P<bytes>(?:%[0-9A-Fa-f]{2})+|(?:\\x[0-9A-Fa-f]{2})+)"
 _OTHERS = (
     r"(?P<unicode>\\u[0-9A-Fa-f]{4})|(?P<backslash>\\[\\/\"'nrt])"

@@ -24,6 +24,10 @@ __all__ = ["HIDDEN", "Redactor", "hint", "is_secret_header"]
 _SHORTEST = 4  # characters; what is shorter is found by its shape alone, or it would be found everywhere
 _TELLING = 12  # from here on the ends may be shown
 _STEM = 6  # characters of a secret's beginning that are hidden where a text was cut
+#: What follows where a text was cut: nothing, the line's end, an ellipsis, the beginning of an escape.
+_CUT = re.compile(
+    r"[\r\n\u2026]|\.\.\.|(?:%[0-9A-Fa-f]?|=[0-9A-F]?|\\(?:x[0-9A-Fa-f]?|u[0-9A-Fa-f]{0,3})?|&[#0-9A-Za-z]{0,8})?\Z"
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=-]")
 
 #: Request headers whose values are no secrets.
@@ -74,7 +78,7 @@ class Redactor:
             self._cut.setdefault(each[:size], []).append(each)
         self._stems = Needles(self._cut)
         names = "|".join(sorted(map(re.escape, {user for user in users if user}), key=len, reverse=True))
-        self._digests = re.compile(rf"(?<!\S)({names})([ ]+)[0-9a-f]{{32}}(?![0-9A-Za-z])") if names else None
+        self._digests = re.compile(rf"(?<!\S)({names})([ ]+)[0-9a-f]{{32}}(?![0-9a-f])") if names else None
 
     @classmethod
     def of(cls, *settings: Section) -> "Redactor":
@@ -94,9 +98,11 @@ class Redactor:
             for plain, view in views(text):
                 if (found := self._disguised.within(plain)) and (spans := self._places(view(), found)):
                     return self.text(_hide_spans(text, spans))  # other views may show more
-            for stem in self._stems.within(text):
-                for whole in self._cut[stem]:
-                    text = _hide_cut(text, stem, whole)
+                if beginnings := self._beginnings(plain):
+                    seen = view()
+                    return self.text(_hide_spans(text, [(*seen.origin(a, b), HIDDEN) for a, b, _ in beginnings]))
+            if beginnings := self._beginnings(text):
+                text = _hide_spans(text, beginnings)
         if self._digests is not None:
             text = self._digests.sub(rf"\1\2{HIDDEN}", text)
         return hide_shapes(text)
@@ -111,6 +117,15 @@ class Redactor:
                     taken[start:end] = b"\1" * (end - start)
                     places.append((*view.origin(start, end), self._shown.get(secret, HIDDEN)))
         return sorted(places)
+
+    def _beginnings(self, text: str) -> list[tuple[int, int, str]]:
+        """The places of secrets of which a limit left but the beginning; none overlap."""
+        places: list[tuple[int, int, str]] = []
+        stems = self._stems.within(text)
+        for start, end in sorted(place for s in stems for whole in self._cut[s] for place in _cut_off(text, s, whole)):
+            if not places or start >= places[-1][1]:
+                places.append((start, end, HIDDEN))
+        return places
 
     def bytes(self, data: bytes) -> bytes:
         """`data` without secrets; bytes that are no UTF-8 stay as they are."""
@@ -190,17 +205,15 @@ def _hide_spans(text: str, spans: list[tuple[int, int, str]]) -> str:
     return "".join(parts) + text[position:]
 
 
-def _hide_cut(text: str, stem: str, whole: str) -> str:
-    """Hide the beginning of a secret that a limit cut off: at the text's or a line's end, or before an ellipsis."""
-    parts, position = [], 0
-    while (found := text.find(stem, position)) >= 0:
-        end = found + len(stem)
-        while end < len(text) and end - found < len(whole) and text[end] == whole[end - found]:
-            end += 1
-        cut = end == len(text) or text[end] in "\r\n\u2026" or text.startswith("...", end)
-        parts += [text[position:found], HIDDEN if cut else text[found:end]]
-        position = end
-    return "".join(parts) + text[position:]
+def _cut_off(text: str, stem: str, whole: str) -> Iterator[tuple[int, int]]:
+    """Where a limit left but the beginning of a secret: at the text's or a line's end, or before an ellipsis."""
+    position = 0
+    while (start := text.find(stem, position)) >= 0:
+        position = start + len(stem)
+        while position < len(text) and position - start < len(whole) and text[position] == whole[position - start]:
+            position += 1
+        if _CUT.match(text, position):
+            yield start, position
 
 
 def _users(value: Any) -> Iterator[str]:

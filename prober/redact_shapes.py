@@ -36,6 +36,14 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         re.compile(rf"(?i)([\"'](?:{_CREDENTIAL_KEYS})[\"']\s*:\s*)(?:\"(?:[^\"\\\r\n]|\\.)*\"|'[^'\r\n]*')"),
         rf'\1"{HIDDEN}"',
     ),
+    (  # a header as a pair, in JSON or as Python shows it
+        ("authorization", "cookie", "key", "token"),
+        re.compile(
+            rf"(?i)([\[(]\s*[\"'](?:(?:proxy-)?authorization|{_CREDENTIAL_HEADERS})[\"']\s*,\s*)"
+            r"(?:\"(?:[^\"\\\r\n]|\\.)*\"|'[^'\r\n]*')"
+        ),
+        rf'\1"{HIDDEN}"',
+    ),
     (  # AUTH with an initial response (RFC 4954 4), not the server's list of mechanisms
         ("auth",),
         re.compile(r"(?i)(?<!250[ -])\b(AUTH[ \t]+[A-Z0-9_-]{3,20}[ \t]+)[A-Za-z0-9+/=*]+"),

@@ -38,6 +38,7 @@ def quoted(text: str) -> str:
 
 DISGUISES: dict[str, Callable[[str], str]] = {
     "over two lines": lambda text: f"{text[:9]}\r\n{text[9:]}",
+    "over two lines of an SMTP reply": lambda text: f"{text[:9]}\r\n535-5.7.8 {text[9:]}",
     "in a folded header": lambda text: f"{text[:9]}\r\n\t {text[9:]}",
     "every sign percent-encoded": percent,
     "percent-encoded twice": lambda text: quote(quote(text, safe=""), safe=""),
@@ -84,6 +85,14 @@ def test_a_limit_that_cuts_a_secret_leaves_none_of_it(rest: str) -> None:
     assert "U0cuYWJjZGVm"[1:] not in REDACTOR.text(f"Basic dGhl {carried[:30]}{rest}")
 
 
+def test_a_limit_that_cuts_a_secret_in_disguise_leaves_none_of_it() -> None:
+    for disguise in ("over two lines", "every sign percent-encoded", "every sign as HTML escapes it"):
+        shown = DISGUISES[disguise](KEY)
+        for kept in range(len(shown) // 2, len(shown)):
+            said = REDACTOR.text(f"it said {shown[:kept]}")
+            assert said.startswith(f"it said {HIDDEN}"), (disguise, kept)
+
+
 def test_a_beginning_that_goes_on_otherwise_is_no_cut_secret() -> None:
     assert REDACTOR.text("SG.abcdef is a prefix") == "SG.abcdef is a prefix"
 
@@ -103,6 +112,8 @@ def test_short_secrets_are_found_in_disguise_where_they_stand_alone() -> None:
         f"535 no: {base64.b64encode(bytes(1) + b'who' + bytes(1) + b'a-word').decode()}",
         "   1.0 ms < 334 PDE4OTYu\n   1.1 ms > dGltIGI5MTNhNjAyYzdl\n",
         'A001 LOGIN tim "b913a602c7eda7"',
+        '[["Set-Cookie", "b913a602c7eda7"]]',
+        "(('cookie', 'b913a602c7eda7'),)",
         "grant_type=password&password=b913a602c7eda7",
         "it was eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.b913a602c7eda7",
     ],
