@@ -5,7 +5,7 @@ pages to our own on-call alone. Until when is a function of when the page was ma
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -68,6 +68,12 @@ class Links:
             ]
             found |= {"links": links, "until": until}
         return found
+
+    def into(self, act: Act, receiver: str) -> Act:
+        """`act` with its links under the fact `room`, if it is a page to our own on-call; any other act as it is."""
+        if act.kind not in PAGES or act.facts.get("exercise") is True:  # behind an exercise there is no incident
+            return act
+        return replace(act, facts={**act.facts, "room": self.facts(act, receiver)})
 
     def _signed(self, incident: str, step: EntryKind, receiver: str, until: int) -> str:
         assert self.signer is not None

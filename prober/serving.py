@@ -16,6 +16,7 @@ from prober.deliver.relays import Guard
 from prober.errors import ProberError
 from prober.following import Following
 from prober.link import Decoder, Message, encode
+from prober.links import Links
 from prober.outlook import Outlook
 from prober.redact import Redactor
 from prober.settings import Settings
@@ -104,7 +105,8 @@ class Serving:
         try:
             settings = config.from_raw(message["raw"], base)
             key = key_of(settings, base)
-            receivers = build(settings, self._guard, self._following.follower)
+            links = Links.of(settings, key)
+            receivers = build(settings, self._guard, self._following.follower, links)
             keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
             board = Board.open(message["board"], keys)
         except (ProberError, OSError, ValueError) as error:

@@ -104,15 +104,20 @@ class Alertmanager:
             **self._receiver.labels,
             ALERT: act.alert(self._name),
         }
-        annotations = {"summary": texts.summary(act), "description": texts.text(act)[:_TEXT], "ticket": view.ticket}
+        annotations = {
+            "summary": texts.summary(act),
+            "description": texts.text(act)[:_TEXT],
+            "ticket": view.ticket,
+            "room": view.room,
+        }
         alert: dict[str, Any] = {
             "labels": {name: value for name, value in labels.items() if value},
             "annotations": {name: value for name, value in annotations.items() if value},
             "startsAt": _time(act.created),
             "endsAt": _time(self._now() + max(HORIZON, 10 * self._receiver.resend / 1000)),
         }
-        if self._receiver.generator_url is not None:
-            alert["generatorURL"] = self._receiver.generator_url
+        if url := self._receiver.generator_url or view.room:
+            alert["generatorURL"] = url
         return alert
 
     async def _firing(self, session: Session, alert: str) -> list[dict[str, Any]]:

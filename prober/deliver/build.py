@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from prober.deliver.alertmanager import Alertmanager
 from prober.deliver.email import Email
 from prober.deliver.follow import Follower, Reporting
 from prober.deliver.jira import jira
-from prober.deliver.names import all_receivers
+from prober.deliver.names import all_receivers, on_call_levels
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
 from prober.deliver.template import Template
@@ -21,6 +21,7 @@ from prober.deliver.twilio import Twilio
 from prober.deliver.webhook import Webhook
 from prober.deliver.wording import Wording, standard, using
 from prober.deliver.zendesk import zendesk
+from prober.links import Links
 from prober.receivers import (
     AlertmanagerReceiver,
     AppriseReceiver,
@@ -41,11 +42,13 @@ __all__ = ["build", "learn", "wordings_of"]
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings, guard: Guard | None = None, follower: Follower | None = None) -> Mapping[str, Delivery]:
+def build(
+    settings: Settings, guard: Guard | None = None, follower: Follower | None = None, links: Links | None = None
+) -> Mapping[str, Delivery]:
     """A delivery for every receiver, by name. Raises OSError when a file of certification authorities cannot be read.
 
     Hand the same `guard` to each build, so that the last known addresses of the services outlive a reload. With a
-    `follower`, acts are followed once they are accepted.
+    `follower`, acts are followed once they are accepted; with `links`, pages to on-call lead to the incident room.
     """
     guard = guard or Guard()
     services = {name: peers(service) for name, service in settings.services.items()}
@@ -59,8 +62,11 @@ def build(settings: Settings, guard: Guard | None = None, follower: Follower | N
         else:
             deliveries[name] = _make(name, receiver, redactor)
     wordings = wordings_of(settings)
+    ours = {name for _, names in on_call_levels(settings) for name in names}
     discreet: dict[str, Delivery] = {
-        name: (_DiscreetFollowed if isinstance(each, Followed) else _Discreet)(each, redactor, wordings)
+        name: (_DiscreetFollowed if isinstance(each, Followed) else _Discreet)(
+            each, redactor, wordings, _linker(links, name) if name in ours else _as_it_is
+        )
         for name, each in deliveries.items()
     }
     if follower is None:
@@ -114,13 +120,29 @@ def wordings_of(settings: Settings) -> Mapping[str, Wording]:
     }
 
 
+Linker = Callable[[Act], Act]
+
+
+def _linker(links: Links | None, name: str) -> Linker:
+    """Adds the links for the receiver `name`."""
+    return _as_it_is if links is None else lambda act: links.into(act, name)
+
+
+def _as_it_is(act: Act) -> Act:
+    return act
+
+
 class _Discreet:
     """A delivery that no secret of the configuration leaves by, whatever an act's facts hold (DESIGN.md, invariant 9).
 
-    Its texts are by the templates of the act's service; a template of the user's that fails is told in the result.
+    Its texts are by the templates of the act's service; a template of the user's that fails is told in the result. What
+    `linker` adds comes last: signatures look like secrets.
     """
 
-    def __init__(self, delivery: Delivery, redactor: Redactor, wordings: Mapping[str, Wording]) -> None:
+    def __init__(
+        self, delivery: Delivery, redactor: Redactor, wordings: Mapping[str, Wording], linker: Linker = _as_it_is
+    ) -> None:
+        self._linker = linker
         self._delivery = delivery
         self._redactor = redactor
         self._wordings = wordings
@@ -133,7 +155,7 @@ class _Discreet:
         return replace(delivered, detail="; ".join([delivered.detail, *map(self._redactor.text, trouble)]))
 
     def _redacted(self, act: Act) -> Act:
-        return replace(act, facts=self._redactor.value(act.facts))
+        return self._linker(replace(act, facts=self._redactor.value(act.facts)))
 
     def _wording(self, act: Act) -> Wording:
         return self._wordings.get(str(act.facts.get("service")), standard())

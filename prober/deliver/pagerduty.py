@@ -116,7 +116,8 @@ def event(act: Act, key: str, receiver: str, routing_key: str) -> dict[str, Any]
     details = payload(act, key, receiver)
     return common | {
         "client": "prober",
-        "links": [],
+        **({"client_url": view.room} if view.room else {}),
+        "links": [{"href": view.room, "text": "Incident room"}] if view.room else [],
         "payload": {
             "summary": texts.summary(act)[:SUMMARY],
             "source": view.location or view.service or "prober",

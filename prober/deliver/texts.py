@@ -60,7 +60,7 @@ def text(act: Act) -> str:
 
 
 def html(act: Act) -> str:
-    """The same as an HTML document without scripts, pictures or links."""
+    """The same as an HTML document without scripts or pictures; what it links to is our own incident room."""
     return _render(act, "html.j2")
 
 

@@ -100,6 +100,11 @@ class View:
         #: Whether our own people read it, and whether it is about the agreement.
         self.for_us = self.kind in ("page", "page_resolve")
         self.vendors_matter = bool(facts.get("severity")) and facts.get("severity") != INTERNAL
+        room = _mapping(facts.get("room")) if self.for_us else {}  # the incident room is no place of the vendor's
+        self.room = harmless(str(room.get("url") or ""))
+        links = [_mapping(link) for link in _list(room.get("links"))[:MANY]]
+        self.room_links = [(line(link.get("title")), harmless(str(link.get("url") or ""))) for link in links]
+        self.links_until = instant(room.get("until"))
         self.location = line(facts.get("location"))
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))

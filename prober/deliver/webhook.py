@@ -81,6 +81,7 @@ def payload(act: Act, key: str, receiver: str) -> dict[str, Any]:
         "onset": _both(act.facts.get("onset")),
         "raised": _both(act.facts.get("raised")),
         "created": _both(act.created),
+        "url": view.room or None,
         "facts": _plain(act.facts),
     }
 
