@@ -40,20 +40,19 @@ function soon() {
 
 // what is told aloud: a channel whose verdict has changed and stays so
 
-const verdicts = new Map(); // hour: {told, verdict, since}
+const told = new Map([...hours.values()].map((hour) => [hour, hour.cell(hour.newest())?.verdict]));
 
 function speak(hour) {
   if (hour.figure.dataset.endpoint) return;
   const second = hour.newest();
-  const cell = hour.cell(second);
-  if (!cell) return;
-  const state = verdicts.get(hour) ?? { told: cell.verdict, verdict: cell.verdict, since: second };
-  verdicts.set(hour, state);
-  if (cell.verdict !== state.verdict) Object.assign(state, { verdict: cell.verdict, since: second });
-  if (state.verdict === state.told || second - state.since < LOUD_AFTER) return;
-  state.told = state.verdict;
+  const verdict = hour.cell(second)?.verdict;
+  if (!verdict || verdict === told.get(hour)) return;
+  let since = second;
+  while (hour.cell(since - 1)?.verdict === verdict) since -= 1;
+  if (second - since + 1 < LOUD_AFTER) return;
+  told.set(hour, verdict);
   const service = hour.figure.closest(".service").querySelector("h2").textContent;
-  aloud.textContent = `${service}, ${hour.title}: ${state.verdict} since ${clock(state.since)} UTC`;
+  aloud.textContent = `${service}, ${hour.title}: ${verdict} since ${clock(since)} UTC`;
 }
 
 // the events
