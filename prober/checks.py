@@ -64,6 +64,8 @@ def receiver_names(receivers: Iterable[Receiver]) -> list[str]:
 def _retention(settings: Settings) -> Iterator[Found]:
     if settings.retention.failures < 86_400_000:
         yield ("retention", "failures"), "is too short to be evidence; write 1d or more"
+    if settings.retention.minutes < 2 * 86_400_000:
+        yield ("retention", "minutes"), "is too short for the figures of yesterday; write 2d or more"
 
 
 def _names(loc: Loc, names: list[str], what: str) -> Iterator[Found]:

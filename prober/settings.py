@@ -7,7 +7,7 @@ descriptions are the JSON Schema's and the errors' too. Receivers have a file of
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from prober.access import Access
 from prober.appearance import Look
@@ -290,20 +290,11 @@ class Web(Access, Look):
     probe_any_target: bool = False
 
 
-def _two_days(kept: int) -> int:
-    """What has not been added up to hours yet must be there, however long the program was down."""
-    if kept < 2 * 86_400_000:
-        raise ValueError("is too short; write 2d or more")
-    return kept
-
-
 class Retention(Section):
     """How long what is large is kept."""
 
     failures: Duration = 90 * 86_400_000
-    minutes: Annotated[Duration, AfterValidator(_two_days)] = Field(
-        30 * 86_400_000, description="calls by the minute; 2d or more. Hours and days are kept for good"
-    )
+    minutes: Duration = Field(30 * 86_400_000, description="calls by the minute; hours and days are kept for good")
 
 
 class Settings(Section):
