@@ -69,6 +69,44 @@ def test_a_clock_that_runs_says_how_long_until_it_is_due_and_one_that_does_not_s
     assert len(found["prober_clock_due_seconds"].samples) == 2
 
 
+#: DESIGN.md, "Metrics", with the labels that it gives them.
+PROMISED = {
+    "probe_success": {"service", "channel", "endpoint"},
+    "probe_duration_seconds": {"service", "channel", "endpoint"},
+    "probe_http_status_code": {"service", "channel", "endpoint"},
+    "probe_http_duration_seconds": {"service", "channel", "endpoint", "phase"},
+    "probe_smtp_status_code": {"service", "channel", "endpoint"},
+    "probe_smtp_duration_seconds": {"service", "channel", "endpoint", "phase"},
+    "probe_ssl_earliest_cert_expiry": {"service", "channel", "endpoint"},
+    "prober_calls_total": {"service", "channel", "endpoint", "fault"},
+    "prober_call_duration_seconds_bucket": {"service", "channel", "le"},
+    "prober_seconds_total": {"service", "channel", "verdict"},
+    "prober_unavailable": {"service", "channel"},
+    "prober_incident_open": {"service", "severity"},
+    "prober_clock_due_seconds": {"service", "clock"},
+    "prober_acts_total": {"kind", "result"},
+    "prober_outbox_pending": set(),
+    "prober_outbox_oldest_seconds": set(),
+    "prober_start_lag_seconds_bucket": {"le"},
+    "prober_build_info": {"version", "python"},
+    "prober_config_last_reload_successful": set(),
+    "prober_config_last_reload_success_timestamp_seconds": set(),
+}
+
+
+@pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
+def test_all_that_is_promised_is_told_under_its_name_with_its_labels(accept: str) -> None:
+    desk = busy()
+    clocks = [{"name": "call_back", "state": "running", "due": int(NOW) + 840}]
+    desk.view.opened({"open": [{"id": "bird-1", "service": "bird", "severity": "critical", "clocks": clocks}]})
+    found = families(desk.ask("/metrics", headers={"Accept": accept}).text, openmetrics=accept == OPENMETRICS)
+    told: dict[str, set[str]] = {}
+    for family in found.values():
+        for sample in family.samples:
+            told.setdefault(sample.name, set()).update(sample.labels)
+    assert {name: told.get(name) for name in PROMISED} == PROMISED
+
+
 def test_both_formats_say_the_same() -> None:
     desk = busy()
     plain = families(desk.ask("/metrics").text)
