@@ -1,4 +1,4 @@
-"""`/incidents/of/SERVICE`: leads to the room of the service's open incident, or to the status page when none is open.
+"""`/incidents/of/SERVICE`: leads to the room of the service's open incident, or to the list of incidents when none is open.
 
 Dashboards and alerts link here: an incident's name is no label of a metric, so that no series is made by an incident.
 """
@@ -20,5 +20,5 @@ class RoomOf:
     async def get(self, request: Request) -> Response:
         service = request.path_params["service"]
         found = next((incident.id for incident in self._view.incidents if incident.service == service), None)
-        there = "../../" if found is None else f"../{quote(found, safe='')}"
+        there = "../../incidents" if found is None else f"../{quote(found, safe='')}"
         return RedirectResponse(there, 303, {"Cache-Control": "no-store"})

@@ -23,8 +23,8 @@ def test_it_leads_to_the_room_of_the_open_incident_of_that_service() -> None:
 
 
 @pytest.mark.parametrize("service", ["bird", "unknown", "%0d%0aSet-Cookie:x=1"])
-def test_without_one_it_leads_to_the_status_page_whatever_was_asked(service: str) -> None:
-    assert led_to(Desk(), service) == "https://status.example.com/prober/"
+def test_without_one_it_leads_to_the_list_whatever_was_asked(service: str) -> None:
+    assert led_to(Desk(), service) == "https://status.example.com/prober/incidents"
 
 
 @pytest.mark.parametrize("path", ["%2F%2Fevil.example", "..%2f..", ""])
