@@ -40,6 +40,10 @@ class Windows:
             return None
         return self.windows[place]
 
+    def ended(self, title: str, second: int) -> int:
+        """When the last window of that title ended, at `second` or before; 0: none is known."""
+        return max((w.end for w in self.windows if w.title == title and w.end <= second), default=0)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Windows) and self.windows == other.windows
 

@@ -95,27 +95,42 @@ def _one_of(what: str, name: str, known: Collection[str]) -> None:
 
 
 def _jsonl(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
-    rests: dict[Cell, str] = {}  # few cells, many seconds
-    for first, end, cell in reader.stretches(key, since, until):
-        if (rest := rests.get(cell)) is None:
-            rest = rests[cell] = f"{json.dumps(rest_of(key, cell))[1:]}\n"
+    rests: dict[tuple[Cell, str], str] = {}  # few cells, many seconds
+    for first, end, cell, window in _marked(reader, key, since, until):
+        if (rest := rests.get((cell, window))) is None:
+            facts = rest_of(key, cell) | ({"maintenance": window} if window else {})
+            rest = rests[cell, window] = f"{json.dumps(facts)[1:]}\n"
         sys.stdout.writelines(f'{{"second": {second}, {rest}' for second in range(first, end))
+
+
+def _marked(reader: Reader, key: SeriesKey, since: int, until: int) -> Iterator[tuple[int, int, Cell, str]]:
+    """As `Reader.stretches`, parted where announced maintenance began or ended; the window's title is "" outside of any."""
+    windows = reader.maintenance(key.service, since, until)
+    borders = sorted({edge for window in windows.windows for edge in (window.start, window.end)})
+    for first, end, cell in reader.stretches(key, since, until):
+        parts = [first, *(border for border in borders if first < border < end), end]
+        for begin, stop in itertools.pairwise(parts):
+            window = windows.at(begin)
+            yield begin, stop, cell, (window.title or "maintenance") if window else ""
 
 
 def _csv(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
     out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(["second", "service", "channel", "endpoint", "verdict", "reason", "calls", *(f.value for f in Fault)])
-    for second, cell in reader.seconds(key, since, until):
+    names = ["second", "service", "channel", "endpoint", "verdict", "reason", "calls", *(f.value for f in Fault)]
+    out.writerow([*names, "maintenance"])
+    for first, end, cell, window in _marked(reader, key, since, until):
         faults = dict(cell.faults)
         counts = [faults.get(fault, 0) for fault in Fault]
-        out.writerow([second, *key, cell.verdict.value, cell.reason, cell.calls, *counts])
+        for second in range(first, end):
+            out.writerow([second, *key, cell.verdict.value, cell.reason, cell.calls, *counts, window])
 
 
 def _plain(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
     form = "{:<20}  {:>8}  {:<12}  {:<24}  {}"
     print(form.format("from", "seconds", "verdict", "reason", "calls"))
-    for first, end, cell in reader.stretches(key, since, until):
-        print(form.format(instants.show(first), end - first, cell.verdict, cell.reason, _calls(cell)))
+    for first, end, cell, window in _marked(reader, key, since, until):
+        during = f"  maintenance: {stored.harmless(window)}" if window else ""
+        print(form.format(instants.show(first), end - first, cell.verdict, cell.reason, f"{_calls(cell)}{during}"))
 
 
 def _table(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
@@ -126,13 +141,15 @@ def _table(reader: Reader, key: SeriesKey, since: int, until: int) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("From (UTC)", no_wrap=True)
     table.add_column("For", justify="right", no_wrap=True)
-    for name in ("Verdict", "Reason", "Calls"):
+    maintained = bool(reader.maintenance(key.service, since, until).windows)
+    for name in ("Verdict", "Reason", "Calls", *(["Maintenance"] if maintained else [])):
         table.add_column(name, overflow="fold")
-    lines = reader.stretches(key, since, until)
-    for first, end, cell in itertools.islice(lines, MOST_LINES):
+    lines = _marked(reader, key, since, until)
+    for first, end, cell, window in itertools.islice(lines, MOST_LINES):
         verdict = Text(cell.verdict, style=_COLOURS[cell.verdict])
         calls, length = Text(_calls(cell)), instants.span(end - first)
-        table.add_row(instants.for_people(first), length, verdict, Text(cell.reason), calls)
+        during = [Text(stored.harmless(window))] if maintained else []
+        table.add_row(instants.for_people(first), length, verdict, Text(cell.reason), calls, *during)
     console = Console(highlight=False)
     if table.row_count:
         console.print(table)

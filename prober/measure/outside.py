@@ -16,7 +16,7 @@ from prober.measure.clock import NS
 from prober.measure.keeper import Keeper
 from prober.measure.station import Station
 from prober.settings import Settings
-from prober.store import Transaction, Writer
+from prober.store import MaintenanceTurn, Transaction, Writer
 from rules.contracts.clauses import Mark
 from rules.incident import Entry, EntryKind, Maintenance, Record, RecordKind
 from rules.maintenance import Windows, turns
@@ -131,7 +131,11 @@ class Outside:
                     "begins" if turn.begins else "ends",
                     extra=logs.fields(service=service, title=turn.title),
                 )
-                self._station.carry_out(keeper, keeper.take(Maintenance(turn.second, turn.title, turn.begins)))
+                planned = 0 if turn.begins else windows.ended(turn.title, second)
+                marked = MaintenanceTurn(service, turn.title, turn.second, turn.begins, planned)
+                outcome = keeper.take(Maintenance(turn.second, turn.title, turn.begins))
+                work = replace(outcome.work, maintenance=(marked,))
+                self._station.carry_out(keeper, replace(outcome, work=work))
 
 
 def entries_of(reply: Mapping[str, Any], at: int, *, responded: bool) -> tuple[Entry, ...]:

@@ -19,6 +19,7 @@ def apply(db: sqlite3.Connection, names: rows.Names, work: Transaction) -> None:
     _incidents(db, work)
     _acts(db, work)
     _certificates(db, names, work)
+    _maintenance(db, work)
 
 
 def _seconds(db: sqlite3.Connection, names: rows.Names, work: Transaction) -> None:
@@ -95,6 +96,21 @@ def _certificates(db: sqlite3.Connection, names: rows.Names, work: Transaction) 
                 *(seen.not_after, seen.checked, seen.checked),
             ),
         )
+
+
+def _maintenance(db: sqlite3.Connection, work: Transaction) -> None:
+    for turn in work.maintenance:
+        if turn.begins:
+            db.execute(
+                "INSERT INTO maintenance (service, start, stop, title) VALUES (?, ?, NULL, ?) ON CONFLICT DO NOTHING",
+                (turn.service, turn.second, turn.title),
+            )
+        else:  # by the calendar where that is known, unless it is an earlier window's end
+            db.execute(
+                "UPDATE maintenance SET stop = CASE WHEN ?1 > start THEN ?1 ELSE max(?2, start) END"
+                " WHERE service = ?3 AND title = ?4 AND stop IS NULL",
+                (turn.planned, turn.second, turn.service, turn.title),
+            )
 
 
 def keep(db: sqlite3.Connection, names: rows.Names, failures: Iterable[tuple[Failure, bytes]]) -> None:

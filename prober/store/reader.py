@@ -19,6 +19,7 @@ from prober.store.query import attempts_of, closed_through, runs_between
 from prober.store.spans import MINUTE, Spans, Whole, added_up, to_add_up
 from prober.store.values import ActStatus, Certificate, FigureRow, IncidentHead, SeriesKey
 from rules.acts import Act, ActResult
+from rules.maintenance import Window, Windows
 from rules.model import Cell, Fault
 from rules.timeline import Run, expand, stretches
 
@@ -213,6 +214,14 @@ class Reader:
             " WHERE service = ? AND second >= ? AND second < ?"
         )
         return int(self._db.execute(query, (service, since, until)).fetchone()[0])
+
+    def maintenance(self, service: str, since: int, until: int) -> Windows:
+        """The announced windows within [since, until) in which the service's seconds were measured and nobody was paged."""
+        query = (
+            "SELECT start, coalesce(stop, ?3), title FROM maintenance"
+            " WHERE service = ?1 AND start < ?3 AND coalesce(stop, ?3) > max(start, ?2)"
+        )
+        return Windows(Window(*row) for row in self._db.execute(query, (service, since, until)))
 
     def certificates(self) -> tuple[Certificate, ...]:
         query = (

@@ -86,8 +86,15 @@ _SECOND = (
     "CREATE INDEX figures_of_minutes ON figures (start) WHERE span < 3600",
 )
 
+_THIRD = (
+    # Announced maintenance as it was kept: [start, stop) of a service's seconds; stop NULL: it goes on.
+    """CREATE TABLE maintenance (
+        service TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER, title TEXT NOT NULL,
+        PRIMARY KEY (service, start, title)) WITHOUT ROWID""",
+)
+
 #: Migration n brings user_version from n to n + 1.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 
 
 def version(db: sqlite3.Connection) -> int:

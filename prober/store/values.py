@@ -110,6 +110,20 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceTurn:
+    """An announced window begins or ends with `second` (UTC) for a service.
+
+    `planned`: of an end, when the window was to end by its calendar (0: not known); the program may have been down by then.
+    """
+
+    service: str
+    title: str
+    second: int
+    begins: bool
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """What is written down together or not at all (T1 and T2 of DESIGN.md are two of these).
 
@@ -120,6 +134,7 @@ class Transaction:
     acts       new ones, written as pending; an act that is already there stays as it is
     statuses   (act id, status) where it is not one that an attempt brings; an accepted act stays accepted
     attempts   results; ACCEPTED and a final refusal set the act's status
+    maintenance  windows that begin or end
     figures    calls counted by the minute, the hour or the day; they wait apart, as the failures do
     purge_failures_before  UTC second; failures before it may go (0: none)
     purge_minutes_before   likewise the figures of minutes, once their hour is added up
@@ -135,6 +150,7 @@ class Transaction:
     attempts: tuple[ActResult, ...] = ()
     failures: tuple[Failure, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    maintenance: tuple[MaintenanceTurn, ...] = ()
     figures: tuple[FigureRow, ...] = ()
     purge_failures_before: int = 0
     purge_minutes_before: int = 0
@@ -167,6 +183,7 @@ def merge(first: Transaction, second: Transaction) -> Transaction:
         attempts=first.attempts + second.attempts,
         failures=first.failures + second.failures,
         certificates=tuple(certificates.values()),
+        maintenance=first.maintenance + second.maintenance,
         figures=first.figures + second.figures,
         purge_failures_before=max(first.purge_failures_before, second.purge_failures_before),
         purge_minutes_before=max(first.purge_minutes_before, second.purge_minutes_before),

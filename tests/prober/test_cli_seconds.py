@@ -17,6 +17,7 @@ from recording import OK, T0, Recorder, write
 
 from prober.cli import main
 from prober.cli import seconds as command
+from prober.store import MaintenanceTurn, Transaction
 
 
 def seconds(config: Path, *words: str) -> int:
@@ -83,7 +84,45 @@ def test_csv_has_a_column_for_each_fault(tmp_path: Path, capsys: pytest.CaptureF
         "server_error": "2",
         "other": "0",
         "own": "0",
+        "maintenance": "",
     }
+
+
+def maintained(folder: Path) -> Path:
+    """The same, with seconds 12 to 22 within announced maintenance; another window goes on from second 28."""
+    path = measured(folder)
+    turns = [
+        MaintenanceTurn("bird", "new disks", T0 + 12, begins=True),
+        MaintenanceTurn("bird", "new disks", T0 + 23, begins=False),
+        MaintenanceTurn("bird", "move", T0 + 28, begins=True),
+        MaintenanceTurn("other", "theirs", T0, begins=True),
+    ]
+    write(folder / "kept" / "prober.db", *(Transaction(maintenance=(turn,)) for turn in turns))
+    return path
+
+
+def test_a_second_within_announced_maintenance_is_marked_and_its_verdict_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = maintained(tmp_path)
+    for more in ([], ["--channel", "api"], ["--channel", "api", "--endpoint", "account"]):
+        assert seconds(path, "bird", *more, FROM, TO, "--format", "jsonl") == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        marked = {line["second"] - T0: line["maintenance"] for line in lines if "maintenance" in line}
+        assert marked == {**dict.fromkeys(range(12, 23), "new disks"), 28: "move", 29: "move"}
+        assert len(lines) == 30
+        assert lines[13]["verdict"] == "unavailable"
+        assert list(lines[13])[-1] == "maintenance", "what was there before keeps its place"
+
+
+def test_tables_and_csv_mark_maintenance_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = maintained(tmp_path)
+    assert seconds(path, "bird", FROM, TO) == 0
+    plain = capsys.readouterr().out.splitlines()
+    assert sum(line.endswith("maintenance: new disks") for line in plain) == 4, plain
+    assert seconds(path, "bird", FROM, TO, "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["maintenance"] for row in rows[11:13]] == ["", "new disks"]
 
 
 def test_a_pipe_gets_plain_text_with_equal_seconds_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +241,12 @@ def test_a_terminal_gets_a_table_that_fits(tmp_path: Path) -> None:
     assert max(len(line) for line in plain.splitlines()) <= 80
     assert "2026-11-22 10:00:10" in plain
     assert "30 closed seconds: 25 available, 5 unavailable" in plain
+
+
+def test_a_terminal_gets_a_column_for_maintenance_where_there_was_any(tmp_path: Path) -> None:
+    shown = on_a_terminal(maintained(tmp_path), "seconds", "bird", FROM, TO)
+    assert "Maintenance" in shown
+    assert "new disks" in shown
 
 
 def test_a_terminal_is_told_when_there_is_nothing(tmp_path: Path) -> None:

@@ -238,6 +238,40 @@ def test_a_window_is_told_when_it_begins_and_ends_also_after_a_restart(tmp_path:
     world.end()
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([T0 + 30, T0 + 59, T0 + 60], (T0 + 30, T0 + 60)),
+        ([T0 + 40, T0 + 61], (T0 + 40, T0 + 60)),  # it began while the program was down: only what was kept is marked
+        ([T0 + 30, T0 + 500], (T0 + 30, T0 + 60)),  # it ended while the program was down
+        ([T0 + 30], (T0 + 30, T0 + 1000)),  # it goes on
+    ],
+)
+def test_a_window_is_kept_as_it_was_kept_to(tmp_path: Path, told: list[int], kept: tuple[int, int]) -> None:
+    world = World(tmp_path / "prober.db", down=0)
+    world.outside.configured(
+        Settings(), {"bird": Windows([Window(T0 - 900, T0 - 800, "move"), Window(T0 + 30, T0 + 60, "move")])}
+    )
+    for second in told:
+        world.outside.tick(second)
+    world.end()
+    with Reader(tmp_path / "prober.db") as reader:
+        assert reader.maintenance("bird", T0, T0 + 1000) == Windows([Window(*kept, "move")])
+        assert reader.maintenance("other", T0, T0 + 1000) == Windows()
+
+
+def test_a_window_that_is_taken_away_ends_when_it_was_taken_away(tmp_path: Path) -> None:
+    world = World(tmp_path / "prober.db", down=0)
+    yesterday = Window(T0 - 900, T0 - 800, "move")
+    world.outside.configured(Settings(), {"bird": Windows([yesterday, Window(T0 + 30, T0 + 600, "move")])})
+    world.outside.tick(T0 + 30)
+    world.outside.configured(Settings(), {"bird": Windows([yesterday])})
+    world.outside.tick(T0 + 50)
+    world.end()
+    with Reader(tmp_path / "prober.db") as reader:
+        assert reader.maintenance("bird", T0, T0 + 1000) == Windows([Window(T0 + 30, T0 + 50, "move")])
+
+
 def test_a_window_that_was_taken_out_of_the_configuration_ends(tmp_path: Path) -> None:
     world = World(tmp_path / "prober.db", down=0)
     world.outside.configured(Settings(), {"bird": Windows([Window(T0, T0 + 600, "move")])})

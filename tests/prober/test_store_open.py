@@ -98,7 +98,7 @@ def test_a_store_of_a_newer_program_is_refused(path: Path) -> None:
     newer = (*MIGRATIONS, ("CREATE TABLE of_the_future (x)",))
     Store.open(path, newer).close()
     for opened in (Store.open, Reader):
-        with pytest.raises(TooNewError, match=r"format 3, known: 2\)|format 3, this one knows 2.*update prober"):
+        with pytest.raises(TooNewError, match=r"format 4, known: 3\)|format 4, this one knows 3.*update prober"):
             opened(path)
 
 
