@@ -96,7 +96,7 @@ def _annotations(described: Dashboard) -> Iterator[dict[str, Any]]:
         "titleFormat": "Incident of {{service}}: {{severity}}",
         "textFormat": "Its room: the link in the panel of open incidents.",
         "tagKeys": "service,severity",
-        "useValueForTime": "off",
+        "useValueForTime": False,
     }
 
 

@@ -1,11 +1,10 @@
 """One service by the second: verdicts, calls and where their time went."""
 
 from grafana.model import Choice, Dashboard, Kind, Query, Row, State, Step
-from grafana.overview import CHANNELS
+from grafana.overview import CHANNELS, SERVICES
 from grafana.panels import FAULTS, ROOM, SUCCESS, UNAVAILABLE, VERDICTS, heat, lines, stat, timeline
 
 _DAY = 86_400
-_SERVICE = Choice("service", "Service", "prober_seconds_total", "service", several=False)
 _CHANNEL = Choice("channel", "Channel", 'prober_calls_total{service=~"$service"}', "channel")
 _ENDPOINT = Choice("endpoint", "Endpoint", 'probe_success{service=~"$service", channel=~"$channel"}', "endpoint")
 _WHERE = 'service=~"$service", channel=~"$channel"'
@@ -16,7 +15,7 @@ _SECONDS = (
         "Verdict of the newest closed second",
         "One cell a scrape: with scrape_interval 1s one a second. The exact seconds, one by one: `prober seconds`, and "
         "the status page.",
-        Query(CHANNELS.replace('channel!=""', 'channel!="", channel=~"$channel"'), "{{channel}}"),
+        Query(CHANNELS.replace('channel!=""', 'channel!="", channel=~"$channel"'), "{{service}} {{channel}}"),
         states=UNAVAILABLE,
         width=24,
         height=5,
@@ -35,7 +34,7 @@ _SECONDS = (
     timeline(
         "The newest call of each endpoint",
         "Whether it succeeded, as often as Prometheus looked.",
-        Query(f"probe_success{{{_ONE}}}", "{{channel}} {{endpoint}}"),
+        Query(f"probe_success{{{_ONE}}}", "{{service}} {{channel}} {{endpoint}}"),
         kind=Kind.HISTORY,
         states=SUCCESS,
         interval="1s",
@@ -62,7 +61,7 @@ _CALLS = (
     lines(
         "The newest call of each endpoint took",
         "The whole call, from its begin to its end.",
-        Query(f"probe_duration_seconds{{{_ONE}}}", "{{channel}} {{endpoint}}"),
+        Query(f"probe_duration_seconds{{{_ONE}}}", "{{service}} {{channel}} {{endpoint}}"),
         unit="s",
         interval="1s",
     ),
@@ -70,7 +69,10 @@ _CALLS = (
         "Calls that were due and not made",
         "A second: no place in flight, the second was over, or the vendor asked us to wait. Such seconds may be "
         "unmeasured.",
-        Query(f"sum by (channel) (rate(prober_calls_missed_total{{{_WHERE}}}[$__rate_interval]))", "{{channel}}"),
+        Query(
+            f"sum by (service, channel) (rate(prober_calls_missed_total{{{_WHERE}}}[$__rate_interval]))",
+            "{{service}} {{channel}}",
+        ),
         unit="ops",
     ),
 )
@@ -92,8 +94,8 @@ _WIRE = (
     lines(
         "Reply codes",
         "The newest reply's status code; 0 when none came.",
-        Query(f"probe_http_status_code{{{_ONE}}}", "HTTP {{endpoint}}"),
-        Query(f"probe_smtp_status_code{{{_ONE}}}", "SMTP {{endpoint}}"),
+        Query(f"probe_http_status_code{{{_ONE}}}", "HTTP: {{service}} {{endpoint}}"),
+        Query(f"probe_smtp_status_code{{{_ONE}}}", "SMTP: {{service}} {{endpoint}}"),
         unit="none",
         minimum=0,
     ),
@@ -102,7 +104,7 @@ _WIRE = (
         "The earliest expiry in the chain that each endpoint showed.",
         Query(
             f"probe_ssl_earliest_cert_expiry{{{_ONE}}} - time()",
-            "{{channel}} {{endpoint}}",
+            "{{service}} {{channel}} {{endpoint}}",
             empty_when="no endpoint is reached by TLS",
         ),
         width=12,
@@ -117,8 +119,8 @@ _WIRE = (
 SERVICE = Dashboard(
     "prober-service",
     "Prober: one service by the second",
-    "One service: each second's verdict, each endpoint's calls, and where their time goes.",
-    (_SERVICE, _CHANNEL, _ENDPOINT),
+    "The chosen service: each second's verdict, each endpoint's calls, and where their time goes.",
+    (SERVICES, _CHANNEL, _ENDPOINT),  # all at first, so that the way from the overview keeps its choice
     (Row("Seconds", _SECONDS), Row("Calls", _CALLS), Row("On the wire", _WIRE)),
     span="now-15m",
     refresh="1s",

@@ -4,6 +4,8 @@ import configparser
 import re
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +253,29 @@ def test_systemd_reads_the_unit_without_a_word(tmp_path: Path) -> None:
     there.write_text(UNIT.replace("/opt/prober/.venv/bin/prober", "/bin/true"))
     done = subprocess.run([program, "verify", str(there)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "prober.service" in line]) == (0, [])
+
+
+# what is installed
+
+
+def test_what_is_installed_holds_every_file_of_ours_and_runs(tmp_path: Path) -> None:
+    """The wheel that the image and `make setup` install, built from a copy so that nothing is left here."""
+    source = tmp_path / "source"
+    for name in ("prober", "rules"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.db*"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, source)
+    build = "from setuptools import build_meta; import sys; print(build_meta.build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=source, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        inside = {name for name in wheel.namelist() if not name.partition("/")[0].endswith(".dist-info")}
+        wheel.extractall(tmp_path / "installed")
+    ours = {str(path.relative_to(source)) for top in ("prober", "rules") for path in (source / top).rglob("*")}
+    files = {name for name in ours if (source / name).is_file()}
+    assert files - inside == set(), "left out: see [tool.setuptools.package-data]"
+    asked = [sys.executable, "-m", "prober", "contracts", "list"]
+    shown = subprocess.run(asked, cwd=tmp_path / "installed", capture_output=True, text=True, timeout=60)
+    assert "bird-email-enterprise" in shown.stdout, shown.stderr
