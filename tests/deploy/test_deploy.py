@@ -14,6 +14,7 @@ import yaml
 
 from prober import config
 from prober.cli import main
+from prober.errors import Exit
 from tests.conftest import find
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +207,8 @@ def test_systemd_learns_of_start_reload_and_life() -> None:
     assert found["WatchdogSec"] == ["30s"]
     assert found["Restart"] == ["on-failure"]
     assert found["ExecStart"][0].endswith("/prober run /etc/prober/prober.yaml")
-    assert found["ExecStartPre"][0].endswith("/prober check /etc/prober/prober.yaml")
+    assert found["RestartPreventExitStatus"] == [str(int(Exit.USAGE))], "a bad configuration stays bad"
+    assert main(["run", str(DEPLOY / "nothing.yaml")]) == Exit.USAGE
 
 
 def test_secrets_come_as_credentials_and_the_store_has_a_place() -> None:

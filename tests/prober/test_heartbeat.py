@@ -91,6 +91,18 @@ def test_it_beats_while_we_are_fit_to_measure() -> None:
         assert watcher.seen == [("GET", "/ping/secret-uuid", "")] * 2
 
 
+def test_the_metrics_know_when_it_was_last_heard() -> None:
+    with Watcher() as watcher:
+        desk = fit(desk_with(watcher.url))
+        watcher.status = 500
+        assert not beat(Heart(desk.view))
+        assert desk.view.watched_at == 0
+        watcher.status = 200
+        desk.clock.utc += 60
+        assert beat(Heart(desk.view))
+        assert desk.view.snapshot().watched_at == desk.clock.utc
+
+
 def test_it_is_silent_when_we_are_not_fit_and_beats_again_when_we_are(caplog: pytest.LogCaptureFixture) -> None:
     with Watcher() as watcher:
         desk = fit(desk_with(watcher.url))
