@@ -17,6 +17,7 @@ from prober.status.incidents import PublicIncident
 from prober.status.picture import Line, Picture
 from prober.status.planned import MOST, titles_of
 from prober.status.states import WORDS, State, worst
+from prober.status.statuspage import incident_id
 from prober.web.pages import instant, lasting
 from prober.web.public import Public, Rendered
 from prober.web.view import View
@@ -43,6 +44,7 @@ def routes(means: "Means", public: Public) -> list[Route]:
     return [
         Route("/", StatusPage(public).get),
         Route("/history", history.get),
+        Route("/history/{incident}", history.one),
         Route("/colours.css", looks.colours),
         Route("/logo", looks.logo),
     ]
@@ -182,6 +184,20 @@ class History:
             return self._html("history.html.j2", **common(picture), incidents=part, number=number, last=last)
 
         rendered = shown.once(f"history {number}", render)
+        return rendered.answer(request, "text/html; charset=utf-8", Cache_Control="no-cache")
+
+    async def one(self, request: Request) -> Response:
+        """One incident by itself: what feeds link to."""
+        name = str(request.path_params["incident"])
+        shown = await self._public.shown()
+        found = next((each for each in shown.picture.incidents if incident_id(each) == name), None)
+        if found is None:
+            return PlainTextResponse("Not found.\n", 404)
+
+        def render(picture: Picture) -> str:
+            return self._html("history.html.j2", **common(picture), incidents=[found], number=1, last=1)
+
+        rendered = shown.once(f"incident {name}", render)
         return rendered.answer(request, "text/html; charset=utf-8", Cache_Control="no-cache")
 
 
