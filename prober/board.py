@@ -28,10 +28,11 @@ class Column(IntEnum):
     FAILED_TOOK = 24
     FAILED_FAULT = 25  # its place in FAULTS
     FAILED_REASON = 26  # its place in rules.reasons.REASONS
+    VERSION = 27  # of HTTP in the newest reply; 0: none has come
 
 
 FAULTS: tuple[Fault, ...] = tuple(Fault)
-WIDTH = Column.FAILED_REASON + 1
+WIDTH = Column.VERSION + 1
 
 
 class Board:

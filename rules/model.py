@@ -158,6 +158,7 @@ class Observation:
     cert_expiry: int = 0  # earliest notAfter of the chain, unix seconds; 0: no TLS or unknown
     tls_version: str = ""
     message_id: str = ""  # of the injected message
+    version: float = 0.0  # of HTTP in the reply: 1.1, 2.0; 0: none came
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from rules.reasons import REASONS
 
 _FAULT_COLUMN: Mapping[Fault, int] = {fault: Column.CALLS + n for n, fault in enumerate(FAULTS)}
 _MISSED, _EXPIRY, _PHASE = int(Column.MISSED), int(Column.CERT_EXPIRY), int(Column.PHASE)
+_VERSION = int(Column.VERSION)
 #: The columns ENDED, SUCCESS, DURATION and CODE lie side by side, so that they are stored at once; each stays whole.
 _NEWEST = Struct("4d")
 _FAULT_PLACE: Mapping[Fault, int] = {fault: n for n, fault in enumerate(FAULTS)}
@@ -75,6 +76,8 @@ class Figures:
         cells[row + _FAULT_COLUMN[fault]] += 1
         if lane.tls and call.cert_expiry:
             cells[row + _EXPIRY] = call.cert_expiry
+        if call.version:
+            cells[row + _VERSION] = call.version
         last, column = call.begun, row + _PHASE
         for mark in call.marks:
             if mark:

@@ -26,6 +26,7 @@ class Call:
         "observation",
         "owner",
         "slot",
+        "version",
     )
 
     def __init__(self, done: "Callable[[Call], None]", *, full: bool = False) -> None:
@@ -37,6 +38,7 @@ class Call:
         self.deadline = 0
         self.healthy = False
         self.code = 0
+        self.version = 0.0  # of HTTP in the reply
         self.marks: list[int] = []  # absolute ends of the phases of rules.model.PHASES, 0: not reached
         self.observation: Observation | None = None
         self.owner: Any = None

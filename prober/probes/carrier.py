@@ -100,7 +100,8 @@ class Carrier(Call):
             if self._probe.target.tls == "starttls" and self._conn is not None and self._conn.tls is not None:
                 step = conv.secured(now)
             else:
-                self.marks[_TLS] = now
+                if self._probe.target.tls == "implicit":
+                    self.marks[_TLS] = now
                 step = conv.opened(now)
         except OSError as error:
             self._unsendable(error)

@@ -24,7 +24,7 @@ class Send(Protocol):
 
 
 class Conversation(Protocol):
-    """The dialogue of one call. After DONE the result fields hold and nothing more is fed.
+    """The dialogue of one call. After DONE the result fields hold and nothing more is fed. `Results` has these fields.
 
     `marks`: the instants (ns) at which each phase of rules.model.PHASES[kind] ended, 0 where not reached; the conversation
     sets those after `tls`, the wire those up to it (TLS after STARTTLS is part of the phase `starttls`).
@@ -40,6 +40,7 @@ class Conversation(Protocol):
     headers: tuple[tuple[str, str], ...]
     body: bytes
     message_id: str
+    version: float
     marks: list[int]
     keep: bool  # after DONE: the connection may carry a further call
     parting: bytes  # after DONE, when the connection is not kept: a farewell to send before closing (QUIT)
@@ -70,3 +71,40 @@ class Conversation(Protocol):
     def abandoned(self) -> None:
         """The call ends in trouble: put what has come so far into the result fields, and let go of the rest."""
         ...
+
+
+class Results:
+    """The result fields of a conversation as they are before anything has come; `stage` is where it begins."""
+
+    __slots__ = (
+        "body",
+        "code",
+        "detail",
+        "enhanced",
+        "headers",
+        "keep",
+        "marks",
+        "message_id",
+        "parting",
+        "stage",
+        "text",
+        "trouble",
+        "unmet",
+        "version",
+    )
+
+    def __init__(self, stage: Stage, phases: int) -> None:
+        self.stage = stage
+        self.trouble: Trouble | None = None
+        self.unmet: str | None = None
+        self.detail = ""
+        self.code = 0
+        self.enhanced = ""
+        self.text = ""
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = b""
+        self.message_id = ""
+        self.version = 0.0
+        self.marks = [0] * phases
+        self.keep = False
+        self.parting = b""

@@ -9,9 +9,9 @@ from typing import Any
 import httptools
 import re2
 
-from prober.probes.conversation import Send, Step
+from prober.probes.conversation import Results, Send, Step
 from prober.settings import Expect
-from rules.model import Stage, Trouble
+from rules.model import HTTP_PHASES, Stage, Trouble
 
 #: Bytes of a response's body that are looked at (and, for unmet calls, kept).
 BODY = 65_536
@@ -22,6 +22,7 @@ MOST = 1_048_576
 _PROCESSING, _TRANSFER = 3, 4  # indexes of rules.model.HTTP_PHASES
 _PHRASE = 200  # characters of a reason phrase that are kept
 _MISSING = object()
+_VERSIONS = {"1.1": 1.1, "1.0": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ class HttpPlan:
         return HttpConversation(self, send)
 
 
-class HttpConversation:
+class HttpConversation(Results):
     """One exchange. See prober.probes.conversation for the fields and methods."""
 
     __slots__ = (
@@ -171,22 +172,10 @@ class HttpConversation:
         "_send",
         "_size",
         "_status",
-        "body",
-        "code",
-        "detail",
-        "enhanced",
-        "headers",
-        "keep",
-        "marks",
-        "message_id",
-        "parting",
-        "stage",
-        "text",
-        "trouble",
-        "unmet",
     )
 
     def __init__(self, plan: HttpPlan, send: Send) -> None:
+        super().__init__(Stage.HEADERS, len(HTTP_PHASES))
         self._plan = plan
         self._send = send
         self._parser: Any = httptools.HttpResponseParser(self)
@@ -196,19 +185,6 @@ class HttpConversation:
         self._status = b""
         self._fed = 0
         self._complete = False
-        self.stage = Stage.HEADERS
-        self.trouble: Trouble | None = None
-        self.unmet: str | None = None
-        self.detail = ""
-        self.code = 0
-        self.enhanced = ""
-        self.text = ""
-        self.headers: tuple[tuple[str, str], ...] = ()
-        self.body = b""
-        self.message_id = ""
-        self.marks = [0, 0, 0, 0, 0]
-        self.keep = False
-        self.parting = b""
 
     # what httptools calls
 
@@ -225,6 +201,7 @@ class HttpConversation:
         if (code < 200 and code != 101) or self._complete:
             return
         self.code = code
+        self.version = _VERSIONS.get(self._parser.get_http_version(), 0.0)
         self.stage = Stage.BODY
         if self._plan.head_only:
             self._complete = True

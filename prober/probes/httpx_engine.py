@@ -176,7 +176,7 @@ class HttpxCall(Call):
         self.ended = now
         seen = self._seen
         self.marks = seen.marks
-        self.code = seen.code
+        self.code, self.version = seen.code, seen.version
         expectation = self._probe.expectation
         unmet = expectation.unmet(seen.code, seen.headers, seen.body) if trouble is None else None
         self.healthy = trouble is None and unmet is None
@@ -224,6 +224,7 @@ class HttpxCall(Call):
             received=seen.received,
             cert_expiry=seen.cert_expiry,
             tls_version=seen.tls_version,
+            version=seen.version,
         )
 
     @property

@@ -19,7 +19,32 @@ if TYPE_CHECKING:
     from prober.probes.httpx_engine import HttpxProbe
 
 _RESOLVE, _CONNECT, _TLS, _PROCESSING, _TRANSFER = range(5)
+_VERSIONS = {"HTTP/2": 2.0, "HTTP/1.1": 1.1, "HTTP/1.0": 1.0}
+_START = b"HTTP/"  # RFC 9112, 4: how the first bytes of a response begin
 _SHOWN = 4096  # bytes of a body in the transcript
+
+
+class NotHttpError(Exception):
+    """The first bytes of a connection begin no response."""
+
+
+def _listen(stream: Any) -> None:
+    """Look at the first bytes that come over httpcore's `stream`: h11 takes anything for a start, and waits for the rest."""
+    tls = stream.get_extra_info("ssl_object")
+    if tls is not None and tls.selected_alpn_protocol() == "h2":
+        return
+    receive, first = stream.read, b""
+
+    async def read(max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        nonlocal first
+        data: bytes = await receive(max_bytes, timeout)
+        if len(first) < len(_START):
+            first += data[: len(_START)]
+            if not _START.startswith(first[: len(_START)]):
+                raise NotHttpError(f"no response begins with {data[:20]!r}")
+        return data
+
+    stream.read = read
 
 
 class Seen:
@@ -47,6 +72,7 @@ class Seen:
         self.local = ""
         self.cert_expiry = 0
         self.tls_version = ""
+        self.version = 0.0
         self.notes: list[tuple[int, str, bytes]] = []
         self.streams: list[Any] = []  # of connections begun in this call
 
@@ -59,8 +85,11 @@ class Seen:
             self._connecting(now, began=began, done=moment == "complete")
             if moment == "complete":
                 self.streams.append(info["return_value"])
+                _listen(info["return_value"])
         elif name == "start_tls":
             self._securing(now, source, began=began, done=moment == "complete")
+            if moment == "complete":
+                _listen(info["return_value"])
         elif self.tunnel and not self.secure and self.fresh:
             return  # the CONNECT and its answer: between us and the proxy
         elif name == "send_request_headers" and began:
@@ -79,7 +108,7 @@ class Seen:
             self.stage = Stage.PROXY if self.tunnel else Stage.CONNECT
         elif done:
             self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # httpx resolves while it connects
-            self.marks[_CONNECT] = self.marks[_TLS] = now
+            self.marks[_CONNECT] = now
 
     def _securing(self, now: int, source: str, *, began: bool, done: bool) -> None:
         if self.tunnel and source != "proxy":
@@ -147,6 +176,7 @@ async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> Non
 async def _receive(response: httpx.Response, seen: Seen) -> None:
     seen.code = response.status_code
     seen.text = response.reason_phrase
+    seen.version = _VERSIONS.get(response.http_version, 0.0)
     seen.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
     head = f"{response.http_version} {response.status_code} {response.reason_phrase}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in seen.headers)
@@ -201,6 +231,8 @@ def _trouble(error: BaseException) -> tuple[Trouble, str]:
         if isinstance(cause, OSError) and cause.errno:
             return os_trouble(cause.errno)
     text = str(error) or type(error).__name__
+    if isinstance(error, NotHttpError):
+        return Trouble.MALFORMED, text
     if isinstance(error, httpx.RemoteProtocolError):
         if "too long" in text:
             return Trouble.TOO_LARGE, text

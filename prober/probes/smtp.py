@@ -7,7 +7,7 @@ Commands are not pipelined: each reply is evidence of its own stage. What does n
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prober.probes.conversation import Send, Step
+from prober.probes.conversation import Results, Send, Step
 from prober.probes.message import Message, Messages, messages, next_id
 from prober.probes.smtp_auth import HIDDEN, ChallengeError, Credentials, Mechanism
 from prober.probes.smtp_reply import ReplyError, ReplyReader, lines, read, shown
@@ -81,7 +81,7 @@ class SmtpPlan:
         return SmtpConversation(self, send, session=session)
 
 
-class SmtpConversation:
+class SmtpConversation(Results):
     """One SMTP call (see prober.probes.conversation.Conversation).
 
     The phase `starttls` runs from the command to TLS standing; the second EHLO counts to the phase after it. `unmet` is
@@ -99,25 +99,13 @@ class SmtpConversation:
         "_secured",
         "_send",
         "_unasked",
-        "body",
-        "code",
-        "detail",
-        "enhanced",
-        "headers",
-        "keep",
-        "marks",
-        "message_id",
-        "parting",
         "session",
-        "stage",
-        "text",
-        "trouble",
-        "unmet",
     )
 
     def __init__(
         self, plan: SmtpPlan, send: Send, message_id: str | None = None, session: Session | None = None
     ) -> None:
+        super().__init__(Stage.BANNER, len(SMTP_PHASES))
         self._plan = plan
         self._send = send
         self._reader = ReplyReader()
@@ -129,19 +117,7 @@ class SmtpConversation:
         self._answered = 0
         self._message: Message | None = None
         self.session = session
-        self.stage = Stage.BANNER
-        self.trouble: Trouble | None = None
-        self.unmet: str | None = None
-        self.detail = ""
-        self.code = 0
-        self.enhanced = ""
-        self.text = ""
-        self.headers: tuple[tuple[str, str], ...] = ()
-        self.body = b""
         self.message_id = message_id or ""
-        self.marks = [0] * len(SMTP_PHASES)
-        self.keep = False
-        self.parting = b""
 
     # what the wire says
 

@@ -5,6 +5,7 @@ The way leads over an address, a socket and perhaps TLS; every phase of it is st
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from rules.model import Kind, Observation, Stage, Trouble
 
 #: How long a closing connection may wait for the peer's farewell, ns.
 _LINGER = 1_000_000_000
-_RESOLVE, _CONNECT, _TLS = 0, 1, 2  # indexes of the phases that the wire marks; the same for every kind
+_RESOLVE, _CONNECT = 0, 1  # indexes of the phases that the wire marks; the same for every kind
 _DETAIL = 200  # characters
 
 
@@ -110,7 +111,7 @@ class WireCall(Carrier):
         self._conn = connection
         self._reused = True
         self._stage = None
-        self.marks[_RESOLVE] = self.marks[_CONNECT] = self.marks[_TLS] = now
+        self.marks[_RESOLVE] = self.marks[_CONNECT] = now
         if connection.session is not None:
             self._conv.session = connection.session  # type: ignore[attr-defined]  # SMTP alone has one
         self._probe.reactor.hand_over(connection.sock, self._on_event)
@@ -170,8 +171,18 @@ class WireCall(Carrier):
         if error == 0 and events & WRITABLE:
             self._sock = None
             self._won(sock, self._goal, events)
+        elif error == errno.ECONNRESET:
+            self._won_and_reset(sock)
         else:
             self._lost(*os_trouble(error))
+
+    def _won_and_reset(self, sock: socket.socket) -> None:
+        """It stood, and was reset before we looked: in the handshake a reset is a refusal (tcp(7), connect(2))."""
+        self._sock = None
+        self.marks[_CONNECT] = monotonic_ns()
+        self._conn = Connection(sock, self._goal)
+        self._stage = Stage.TLS if self._probe.target.tls == "implicit" else None
+        self._broken(OSError(errno.ECONNRESET, "reset by the peer"))
 
     def _lost(self, trouble: Trouble, detail: str) -> None:
         self._end(trouble, detail, monotonic_ns())
@@ -239,7 +250,7 @@ class WireCall(Carrier):
         conv = self._conv
         if trouble is not None:
             conv.abandoned()
-        self.code = conv.code
+        self.code, self.version = conv.code, conv.version
         self.healthy = trouble is None and conv.unmet is None
         if self.full or not self.healthy:
             self.observation = self._observe(trouble, detail)
@@ -301,6 +312,7 @@ class WireCall(Carrier):
             cert_expiry=connection.expiry if connection is not None else 0,
             tls_version=connection.tls_version if connection is not None else "",
             message_id=conv.message_id,
+            version=conv.version,
         )
 
     def _tried(self, trouble: Trouble | None, detail: str) -> tuple[str, ...]:

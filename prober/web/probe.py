@@ -129,6 +129,8 @@ class Called(Collector):
             yield GaugeMetricFamily(
                 "probe_failed_due_to_regex", "Whether a regular expression was not met.", value=float(by_regex)
             )
+            if seen.version:
+                yield GaugeMetricFamily("probe_http_version", "The version of HTTP of the reply.", value=seen.version)
             yield GaugeMetricFamily("probe_http_ssl", "Whether TLS was used.", value=float(bool(seen.tls_version)))
 
     def _tls(self) -> Iterator[Metric]:

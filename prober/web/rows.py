@@ -65,6 +65,11 @@ def render(
                 name, "gauge", text, (f"{name}{{{labels}}} {row[column]!r}\n" for _, labels, row in called)
             )
         parts += _by_kind(called)
+        name = "probe_http_version"
+        versions = (
+            f"{name}{{{labels}}} {row[Column.VERSION]!r}\n" for _, labels, row in called if row[Column.VERSION] > 0
+        )
+        parts += _family(name, "gauge", "The version of HTTP of the newest reply.", versions)
         name = "probe_ssl_earliest_cert_expiry"
         expiries = (
             f"{name}{{{labels}}} {row[Column.CERT_EXPIRY]!r}\n"

@@ -36,6 +36,9 @@ ENHANCED: Mapping[str, tuple[Fault, str | None, tuple[str, ...]]] = {
     "x.7.28": (_O, "rate_limited", ("throttled",)),  # mail flood detected
 }
 
+#: Codes that speak of authentication (RFC 4954 6) say more than the x.7.x that goes with them: 535 5.7.8.
+CREDENTIALS = frozenset({530, 534, 535, 538})
+
 #: Where stage and code together outrank the table above.
 ENHANCED_AT: Mapping[tuple[Stage, int, str], Fault] = {
     (Stage.STARTTLS, 454, "4.7.0"): _I,  # RFC 3207 4: TLS not available due to temporary reason
@@ -124,6 +127,8 @@ def by_enhanced(observation: Observation, reason: str) -> Finding | None:
     for key in (enhanced, f"x.{rest}", f"x.{subject}.x"):
         if key in ENHANCED:
             fault, named, tags = ENHANCED[key]
+            if named == "smtp_policy" and observation.code in CREDENTIALS:
+                named = None
             return Finding(fault, named or reason, tags=tags)
     return None
 

@@ -65,6 +65,7 @@ def called(board: Board, index: int, phases: Sequence[float], *, code: int = 200
     row = board.cells[start:]
     row[Column.SUCCESS], row[Column.DURATION], row[Column.CODE] = 1.0, 0.125, float(code)
     row[Column.CERT_EXPIRY] = expiry
+    row[Column.VERSION] = 1.1 if board.keys[index][3] is Kind.HTTP else 0.0
     row[Column.CALLS : Column.CALLS + len(FAULTS)] = memoryview(bytes(8 * len(FAULTS))).cast("d")
     row[Column.CALLS] = 3.0
     row[Column.MISSED] = 2.0

@@ -143,7 +143,7 @@ def outage(path: Path, *, sliced: bool) -> Judged:
     def script(number: int) -> Callable[[FakeCall], Reply]:
         def reply(call: FakeCall) -> Reply:
             second = call.second - T0
-            return status(503) if 5 <= second < 40 and (number or 20 <= second) else OK
+            return status(503) if 5 <= second < 40 and (number or second >= 20) else OK
 
         return reply
 

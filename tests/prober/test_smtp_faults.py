@@ -103,6 +103,7 @@ def test_a_server_that_fails_at_a_stage(
     assert agrees(observation, seen), (observation, seen)
 
 
+CREDENTIALS = (530, 534, 535, 538)  # they say more than x.7.x: what to look at is the login
 CODES = (450, 451, 452, 454, 455, 500, 501, 502, 503, 504, 530, 534, 535, 538, 550, 551, 552, 553, 554, 555, 556)
 
 
@@ -124,7 +125,7 @@ def test_a_server_that_refuses_at_a_stage(peers: dict[Tls, SmtpPeer], tmp_path: 
         fault, suspected = by_code(code, stage)
         reason = f"smtp_reply_{code}"
         if flavour == "_policy":
-            fault, suspected, reason = O, False, "smtp_policy"
+            fault, suspected, reason = O, False, reason if code in CREDENTIALS else "smtp_policy"
         elif flavour == "_rate":
             fault, suspected, reason = O, False, "rate_limited"
         elif flavour == "_system" and (code < 500 or (code == 554 and stage in ("data", "dot"))):
@@ -141,7 +142,7 @@ SPECIAL: list[tuple[str, Tls, Stage, Trouble | str, Fault, str, bool]] = [
     ("no_starttls", "starttls", Stage.STARTTLS, Trouble.NO_STARTTLS, S, "starttls_not_offered", True),
     ("no_auth", "starttls", Stage.AUTH, Trouble.NO_AUTH_MECHANISM, O, "auth_mechanism", False),
     ("no_auth_mechanism", "none", Stage.AUTH, Trouble.NO_AUTH_MECHANISM, O, "auth_mechanism", False),
-    ("auth_refused", "implicit", Stage.AUTH, "reply", O, "smtp_policy", False),
+    ("auth_refused", "implicit", Stage.AUTH, "reply", O, "smtp_reply_535", False),
     ("early_421_in_data", "none", Stage.DOT, "reply", S, "smtp_reply_421", False),
     ("trickle_banner", "none", Stage.BANNER, Trouble.TIMEOUT, T, "banner_timeout", True),
     ("injects_before_tls", "starttls", Stage.STARTTLS, Trouble.MALFORMED, O, "malformed_smtp", False),

@@ -75,6 +75,7 @@ PROMISED = {
     "probe_duration_seconds": {"service", "channel", "endpoint"},
     "probe_http_status_code": {"service", "channel", "endpoint"},
     "probe_http_duration_seconds": {"service", "channel", "endpoint", "phase"},
+    "probe_http_version": {"service", "channel", "endpoint"},
     "probe_smtp_status_code": {"service", "channel", "endpoint"},
     "probe_smtp_duration_seconds": {"service", "channel", "endpoint", "phase"},
     "probe_ssl_earliest_cert_expiry": {"service", "channel", "endpoint"},
@@ -129,6 +130,8 @@ def test_the_newest_call_of_each_endpoint_is_told_under_blackbox_exporters_names
     assert value(found, "probe_success", ACCOUNT) == 1
     assert value(found, "probe_duration_seconds", INJECTION) == 0.125
     assert value(found, "probe_http_status_code", ACCOUNT) == 503
+    assert value(found, "probe_http_version", ACCOUNT) == 1.1
+    assert len(found["probe_http_version"].samples) == len(found["probe_http_status_code"].samples), "of HTTP alone"
     assert value(found, "probe_smtp_status_code", INJECTION) == 250
     assert value(found, "probe_http_duration_seconds", ACCOUNT | {"phase": "processing"}) == 0.25
     assert value(found, "probe_smtp_duration_seconds", INJECTION | {"phase": "dot"}) == 0.5

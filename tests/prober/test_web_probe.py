@@ -26,6 +26,7 @@ OK = Observation(
     local="192.0.2.9:5000",
     cert_expiry=1_800_000_000,
     tls_version="TLSv1.3",
+    version=1.1,
 )
 
 
@@ -95,6 +96,7 @@ def test_a_call_is_told_under_blackbox_exporters_names() -> None:
         ("probe_http_duration_seconds", (("phase", "processing"),)): 0.004,
         ("probe_failed_due_to_regex", ()): 0,
         ("probe_http_ssl", ()): 1,
+        ("probe_http_version", ()): 1.1,
         ("probe_ssl_earliest_cert_expiry", ()): 1_800_000_000,
         ("probe_tls_version_info", (("version", "TLSv1.3"),)): 1,
     }

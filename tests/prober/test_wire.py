@@ -84,7 +84,7 @@ def test_a_kept_connection_carries_the_next_calls(tmp_path: Path, tls: str) -> N
         made = [observation_of(c) for c in calls(peer, tmp_path, count=3, connection="reuse")]
         assert [seen.fresh for seen in made] == [True, False, False]
         assert [seen.messages for seen in made][1:] == [1, 2]
-        assert made[1].phases[:3] == (0, 0, 0)
+        assert made[1].phases[:3] == (0, 0, -1), "no handshake was made"
         assert all(seen.idle > 0 for seen in made[1:])
         assert peer.connections == 1
 
@@ -618,7 +618,8 @@ def test_after_starttls_the_connection_is_verified_and_its_phases_are_in_order(t
     seen = observation_of(made)
     assert (seen.verified, seen.tls_version, seen.cert_expiry > 0) == (True, "TLSv1.3", True)
     assert made.cert_expiry == seen.cert_expiry
-    assert all(took >= 0 for took in seen.phases[:11]), seen.phases
+    assert seen.phases[2] == -1, "no TLS from the start"
+    assert all(took >= 0 for took in (*seen.phases[:2], *seen.phases[3:11])), seen.phases
     assert seen.phases[5] > 0, "the phase starttls holds the handshake"
 
 
@@ -649,3 +650,21 @@ def test_a_control_only_connects(tmp_path: Path) -> None:
 
         seen = on_a_loop(work)
     assert (seen.stage, seen.trouble, seen.sent, seen.received) == (Stage.DONE, None, 0, 0)
+
+
+@pytest.mark.parametrize(("tls", "stage"), [("none", Stage.HEADERS), ("good", Stage.TLS)])
+def test_a_connection_that_is_reset_before_we_look_had_stood(tmp_path: Path, tls: str, stage: Stage) -> None:
+    """A busy machine learns of the connection and of its reset at once: it was not a refusal."""
+    with http_peer(tls=tls) as peer:
+
+        async def work(engines: Engines) -> Observation:
+            ended: asyncio.Future[Call] = engines.loop.create_future()
+            made = engines.api(endpoint(peer, tmp_path)).call(ended.set_result, full=True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("prober.probes.wire.connect_error", lambda _sock: errno.ECONNRESET)
+                made.start(monotonic_ns(), UTC)
+                return observation_of(await ended)
+
+        seen = on_a_loop(work)
+    assert (seen.trouble, seen.stage) == (Trouble.RESET, stage)
+    assert classify(seen).reason == ("tls_dropped" if tls == "good" else "connection_reset")
