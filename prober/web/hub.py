@@ -29,7 +29,10 @@ class CrowdedError(Exception):
 
 
 class Listener:
-    """One who listens. Iterate over it once; it ends when the hub closes it or when it was too slow."""
+    """One who listens. Iterate over it once; it ends when the hub closes it or when it was too slow.
+
+    One that is never iterated over, since its client went at once, is cut off like a slow one.
+    """
 
     def __init__(self, hub: "Hub", missed: list[bytes]) -> None:
         self._hub = hub
