@@ -13,7 +13,7 @@ from rules.incident_events import Entry, EntryKind, Maintenance, RecordKind
 from rules.incident_hotline import await_hotline
 from rules.incident_oncall import page_each, page_risen
 from rules.incident_state import Phase
-from rules.incident_ticket import note_risen, open_ticket
+from rules.incident_ticket import note, note_risen, open_ticket
 
 _MARKS = {
     EntryKind.INTAKE: Mark.INTAKE,
@@ -24,6 +24,8 @@ _MARKS = {
     EntryKind.WAITING_FOR_US: Mark.WAITING_FOR_US,
     EntryKind.WAITING_FOR_THEM: Mark.WAITING_FOR_THEM,
 }
+#: What happens by telephone.
+_SPOKEN = (EntryKind.INTAKE, EntryKind.CALL_BACK)
 _WAITS = {EntryKind.WAITING_FOR_US: "us", EntryKind.WAITING_FOR_THEM: "them"}
 
 
@@ -52,6 +54,16 @@ def take_step(d: Draft, e: Entry) -> None:
         d.change(waiting=_WAITS[e.kind])
     _take_number(d, e)
     mark(d, _MARKS[e.kind], e.second)
+    _put_in_writing(d, e)
+
+
+def _put_in_writing(d: Draft, e: Entry) -> None:
+    """What was said by telephone goes into the ticket, where the agreement wants it in writing."""
+    tickets = d.plan.pack.tickets
+    if tickets and tickets.in_writing and e.kind in _SPOKEN and e.text.strip():
+        words = f"For the record, as said by telephone ({e.by}): {e.text.strip()}"
+        d.change(reminders=d.incident.reminders + 1)  # never the same step twice in an incident
+        note(d, f"in-writing-{d.incident.reminders}", d.facts(text=words), passing=True)
 
 
 def set_severity(d: Draft, e: Entry) -> None:

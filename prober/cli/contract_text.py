@@ -151,6 +151,8 @@ def _tickets(pack: Pack) -> Iterator[str]:
         yield from _item(f"{channel.kind} ({use}): {channel.means}", channel.article)
     if pack.tickets.carries:
         yield from _item(f"A ticket carries: {', '.join(pack.tickets.carries)}.", pack.tickets.carries_article)
+    if pack.tickets.in_writing:
+        yield from _item("What was said by telephone is put into the ticket.", pack.tickets.channels[0].article)
 
 
 def _hotline(pack: Pack) -> Iterator[str]:

@@ -177,11 +177,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """How tickets are opened and kept. `carries`: what one must hold."""
+    """How tickets are opened and kept. `carries`: what one must hold. `in_writing`: so is what was said by telephone."""
 
     channels: tuple[Channel, ...]
     carries: tuple[str, ...]
     carries_article: str
+    in_writing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

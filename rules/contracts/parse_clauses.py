@@ -69,6 +69,9 @@ def tickets(section: Section) -> Tickets:
         channels=section.sections("channels", "list the ways to open a ticket, in their order", _channel),
         carries=section.texts("carries", "list what a ticket must hold", required=False),
         carries_article=section.text("carries_article", ARTICLE),
+        in_writing=section.flag(
+            "in_writing", "say whether what was said by telephone is put into the ticket", default=False
+        ),
     )
 
 

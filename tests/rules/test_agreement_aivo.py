@@ -108,6 +108,29 @@ class TestMedium:
         assert a.at("Mon 09 Nov 12:31")[-1].endswith("chase-first-response")
 
 
+class TestInWriting:
+    """Whatever is agreed by telephone or video is put in writing, in the ticket or by e-mail (Glossário, Canais)."""
+
+    def test_what_was_said_by_telephone_goes_into_the_ticket_once_for_each_call(self) -> None:
+        a = an_incident("Tue 10 Nov 09:00", support_24x7="yes", hotline="+55 11 5555 0100")
+        said = a.entered("Tue 10 Nov 09:20", EntryKind.CALL_BACK)
+        assert [line for line in said if "note" in line] == ["09:20:00 note desk in-writing-1"]
+        assert a.text("in-writing") == "For the record, as said by telephone (ann): as said on the phone"
+        again = a.entered("Tue 10 Nov 09:40", EntryKind.CALL_BACK)
+        assert len([line for line in again if "in-writing" in line]) == 1
+        assert len([line for line in a.entered("Tue 10 Nov 09:40", EntryKind.CALL_BACK) if "in-writing" in line]) == 1
+        assert a.kinds().count(ActKind.TICKET) == 1
+
+    def test_what_came_in_writing_is_not_written_again(self) -> None:
+        a = an_incident("Tue 10 Nov 09:00")
+        assert not [line for line in a.entered("Tue 10 Nov 09:20", EntryKind.UPDATE) if "in-writing" in line]
+
+    def test_other_agreements_do_not_ask_for_it(self) -> None:
+        a = Agreement("bird-email-enterprise", "Europe/Amsterdam")
+        a.raised("Tue 10 Nov 09:00")
+        assert not [line for line in a.entered("Tue 10 Nov 09:20", EntryKind.CALL_BACK) if "note" in line]
+
+
 class TestCollaboration:
     """Delay counts where the customer was to work with Aivo and did not (Tempo de resolução)."""
 

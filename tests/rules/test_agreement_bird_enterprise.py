@@ -168,6 +168,17 @@ class TestANonCriticalIssue:
             "12:30:00 escalation tam late-response-non-critical",
         ]
 
+    def test_updates_on_progress_as_agreed_are_expected_in_business_hours(self) -> None:
+        a = Agreement("bird-email-enterprise", ZONE, progress_every="1d")  # a business day of eight hours
+        a.raised("Fri 20 Nov 16:30", Condition.PARTIAL, "api/account")
+        assert a.due("updates-non-critical") == "Mon 23 Nov 16:30:00"
+        a.entered("Mon 23 Nov 10:00", EntryKind.UPDATE)
+        assert a.due("updates-non-critical") == "Tue 24 Nov 10:00:00"
+        assert a.at("Tue 24 Nov 10:00") == [
+            "10:00:00 note desk chase-updates-non-critical",
+            "10:00:00 escalation tam late-updates-non-critical",
+        ]
+
     def test_it_rises_to_a_critical_one_in_the_same_ticket(self) -> None:
         a = Agreement("bird-email-enterprise", ZONE, response_within="4h")
         a.raised("Fri 20 Nov 16:30", Condition.PARTIAL, "api/account")
