@@ -14,11 +14,11 @@ from prober.measure.ring import Layout, Slot
 from prober.probes.call import Call
 from prober.store import FigureRow, Scope
 from prober.store.durations import BUCKETS, FIRST, SCALE, SHIFT
-from prober.store.figures import FAULTS, ROWS, Column, pack, rounded
+from prober.store.figures import FAULTS, LONG, MINUTE, ROWS, Column, pack, rounded
 from rules.model import Fault
 
-#: Seconds over which calls are counted together; endpoints longer, where there are more than `MANY` in a service.
-SPAN, LONG_SPAN, MANY = 60, 300, 100
+#: Endpoints of a service past which they are counted by LONG, and by channel besides.
+MANY = 100
 _FAULT_ROW: dict[Fault, int] = {fault: BUCKETS + n for n, fault in enumerate(FAULTS)}
 _LAST = BUCKETS - 1
 _NONE = Fault.NONE
@@ -82,8 +82,8 @@ class _Place:
 
     def at(self, second: int) -> tuple[Counting, Counting | None]:
         """Where the calls that began in a second are counted."""
-        by_endpoint = _open(self._endpoints, self._columns, LONG_SPAN if self._many else SPAN, second)
-        return by_endpoint, _open(self._channels, self._names, SPAN, second) if self._many else None
+        by_endpoint = _open(self._endpoints, self._columns, LONG if self._many else MINUTE, second)
+        return by_endpoint, _open(self._channels, self._names, MINUTE, second) if self._many else None
 
     @property
     def _names(self) -> tuple[Column, ...]:
@@ -133,7 +133,7 @@ class Minutes:
     def __init__(self) -> None:
         self._places: dict[int, _Place] = {}
         self._slot: Slot | None = None  # that of the newest call; the next one's is mostly the same
-        self._by = Counting((), SPAN, 0)
+        self._by = Counting((), MINUTE, 0)
         self._also: Counting | None = None
         self._ends: tuple[int, ...] = ()
 
@@ -184,7 +184,7 @@ class Minutes:
     def finished(self, slot: Slot) -> tuple[FigureRow, ...]:
         """A slot has closed: the spans of its service that are over with it."""
         end, service = slot.last + 1, slot.layout.service
-        if end % SPAN and slot.span == 1:
+        if end % MINUTE and slot.span == 1:
             return ()
         found: list[FigureRow] = []
         for key, place in list(self._places.items()):

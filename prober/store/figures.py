@@ -16,6 +16,8 @@ from rules.model import Fault
 #: Faults of failed calls; their rows come after those of the buckets of successful ones.
 FAULTS = tuple(fault for fault in Fault if fault is not Fault.NONE)
 ROWS = BUCKETS + len(FAULTS)
+#: Seconds over which calls are counted together: a minute; longer by endpoint where a service has very many of them.
+MINUTE, LONG = 60, 300
 HOUR, DAY = 3600, 86_400
 #: Bits of a sum or a maximum that are kept, 0.1 %: the bits below hold nothing but noise, which does not compress.
 _BITS = 10

@@ -13,10 +13,10 @@ from typing import Any, Self
 from prober.store import rows, schema
 from prober.store.days import Day, Days
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
-from prober.store.figures import DAY, HOUR, Figures
+from prober.store.figures import DAY, HOUR, MINUTE, Figures
 from prober.store.place import is_there
 from prober.store.query import attempts_of, closed_through, runs_between
-from prober.store.spans import MINUTE, Spans, Whole, added_up, to_add_up
+from prober.store.spans import Spans, Whole, added_up, to_add_up
 from prober.store.values import ActStatus, Certificate, FigureRow, IncidentHead, SeriesKey
 from rules.acts import Act, ActResult
 from rules.maintenance import Window, Windows

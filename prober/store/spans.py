@@ -9,24 +9,20 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from prober.store.durations import Durations
-from prober.store.figures import DAY, HOUR, Block, Column, Figures, Scope, block_of, columns_of, together
+from prober.store.figures import DAY, HOUR, LONG, MINUTE, Block, Column, Figures, Scope, block_of, columns_of, together
 from prober.store.values import FigureRow, SeriesKey
 from rules.model import Fault
 
-MINUTE = 60
-#: Endpoints are counted over so many seconds where there are very many of them.
-_MANY = 300
 #: Minutes that are written this long after their hour, in seconds, are late, and the hour is added up once more.
 _LATE = 600
 
 _SERVICE = "SELECT id FROM series WHERE service = ? AND channel = '' AND endpoint = ''"
-#: Rows of a span that no row of a longer one covers yet.
 _ROWS = (
-    "SELECT span, start, layout, body FROM figures AS f WHERE series = ? AND scope = ? AND start >= ? AND start < ?"
-    " AND span <= ? AND NOT EXISTS (SELECT 1 FROM figures AS whole WHERE whole.series = f.series"
-    " AND whole.scope = f.scope AND whole.span > f.span AND whole.span IN (3600, 86400) AND whole.span <= ?"
-    " AND whole.start = f.start - f.start % whole.span) ORDER BY start"
+    "SELECT span, start, layout, body FROM figures"
+    " WHERE series = ? AND scope = ? AND span IN (%s) AND start >= ? AND start < ?"
 )
+#: Spans of rows, from the coarsest to those of minutes; the rows of each stand on its grid.
+_LEVELS = ((DAY, _ROWS % DAY), (HOUR, _ROWS % HOUR), (MINUTE, _ROWS % "60, 300"))
 
 
 class Layouts:
@@ -57,15 +53,40 @@ class Spans:
             return ()
         found: dict[int, Figures] = {}
         first, end = since - since % span, until + -until % span
-        longest = max(span, HOUR - 1)  # a row of minutes may be one of five
         for scope, wanted in _columns(key):
-            rows = self._db.execute(_ROWS, (row[0], scope.value, first - first % _MANY, end, longest, span)).fetchall()
-            for length, start, layout, body in rows:
+            for length, start, layout, body in self._rows(row[0], scope, span, first - first % LONG, end):
                 calls, durations = self._layouts.block(layout, body).total(wanted)
                 at = start - start % max(span, length)
                 if calls and at + max(span, length) > since:
                     found[at] = _added(found.get(at), Figures(at, max(span, length), calls, durations))
         return tuple(found[start] for start in sorted(found))
+
+    def _rows(
+        self, series: int, scope: Scope, most: int, first: int, end: int
+    ) -> Iterator[tuple[int, int, int, bytes]]:
+        """(span, start, layout, body) of rows that fill [first, end) as far as there are any, none of more than `most`."""
+        open_ = [(first, end)]
+        for level, query in _LEVELS:
+            if level <= most:
+                rows = [
+                    row for some in open_ for row in self._db.execute(query, (series, scope.value, *some)).fetchall()
+                ]
+                yield from rows
+                open_ = _gaps(open_, {start for _, start, _, _ in rows}, level)
+
+
+def _gaps(spans: list[tuple[int, int]], filled: set[int], level: int) -> list[tuple[int, int]]:
+    """What of the spans is not filled by what begins at `filled` and is `level` long."""
+    gaps = []
+    for first, end in spans:
+        begin = first
+        for start in sorted(start for start in filled if first <= start < end):
+            if begin < start:
+                gaps.append((begin, start))
+            begin = start + level
+        if begin < end:
+            gaps.append((begin, end))
+    return gaps
 
 
 def _columns(key: SeriesKey) -> Iterator[tuple[Scope, Callable[[Column], bool]]]:
@@ -107,14 +128,14 @@ def to_add_up(db: sqlite3.Connection, now: int) -> tuple[Whole, ...]:
 
 
 def _finer(span: int) -> str:
-    return "span < 3600" if span == HOUR else "span = 3600"
+    return "span IN (60, 300)" if span == HOUR else "span = 3600"
 
 
 def _open(db: sqlite3.Connection, span: int, now: int) -> list[Whole]:
     query = (
-        f"SELECT DISTINCT series, scope, start - start % {span} AS whole FROM figures AS f WHERE {_finer(span)}"  # noqa: S608 - constants
-        f" AND start < ? AND NOT EXISTS (SELECT 1 FROM figures AS w WHERE w.series = f.series AND w.scope = f.scope"
-        f" AND w.span = {span} AND w.start = f.start - f.start % {span}) ORDER BY whole, series, scope"
+        f"SELECT * FROM (SELECT DISTINCT series, scope, start - start % {span} AS whole FROM figures WHERE {_finer(span)}"  # noqa: S608 - constants
+        " AND start < ?) AS f WHERE NOT EXISTS (SELECT 1 FROM figures AS w WHERE w.series = f.series AND w.scope = f.scope"
+        f" AND w.span = {span} AND w.start = f.whole) ORDER BY whole, series, scope"
     )
     end = now - _LATE - (now - _LATE) % span
     return [Whole(span, *row) for row in db.execute(query, (end,))]

@@ -8,10 +8,10 @@ from moved import HANG, MS, OK, T0, FakeCall, Reply, World, reset, status
 from prober.measure.clock import NS
 from prober.measure.figures import Figures
 from prober.measure.lane import Lane
-from prober.measure.minutes import LONG_SPAN, MANY, Minutes
+from prober.measure.minutes import MANY, Minutes
 from prober.measure.ring import Layout, Slot
 from prober.store import FigureRow, Scope
-from prober.store.figures import Block, Column, block_of
+from prober.store.figures import LONG, Block, Column, block_of
 from rules.model import Fault
 
 
@@ -88,12 +88,12 @@ def test_very_many_endpoints_are_counted_by_five_minutes_and_their_channels_by_o
     closing = Closing(world)
     lanes = [world.lane(f"api-{n}", every=10 * NS) for n in range(MANY)]
     world.adopt(*lanes, world.lane("mail", lambda _: HANG, channel="smtp", every=20 * NS))
-    world.run(LONG_SPAN + 20)
+    world.run(LONG + 20)
     channels = counted(closing.rows)
     assert [channels[60 * n, ("api", "")] for n in range(5)] == [{Fault.NONE: 6 * MANY}] * 5
     assert channels[0, ("smtp", "")] == {Fault.OTHER: 3}  # time-outs that nothing corroborates
     endpoints = [row for row in closing.rows if row.scope is Scope.ENDPOINTS]
-    assert [(row.start, row.span) for row in endpoints] == [(T0, LONG_SPAN)]
+    assert [(row.start, row.span) for row in endpoints] == [(T0, LONG)]
     assert counted(endpoints, Scope.ENDPOINTS)[0, ("api", "api-7")] == {Fault.NONE: 30}
 
 
