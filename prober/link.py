@@ -36,6 +36,7 @@ serve to measure
   certificate {service, channel, endpoint, not_after, subject, issuer, serial, checked}: a sweep's finding.
   reply      {mailbox, position: {validity, uid, at, seen}, reply: {...} or null}: a mail was read (fields of
              rules.replies.Reply), or several that concern nobody; and how far the mailbox is read with it.
+  mailbox    {mailbox, reached, since}: it has been out of reach for long, since that UTC second; or it is in reach.
   vendor_status {service, incident, at, url, said: {kind, indicator, description, entries, components, confirms}}: the
              vendor's status page says something new; `incident` "" while none is open. `at`: UTC seconds.
 """

@@ -15,6 +15,8 @@ from prober.web.view import View
 
 #: Seconds before the first heartbeat: a few seconds have closed by then, if all is well.
 _FIRST_BEAT = 5
+#: Seconds between two looks at whether the mailboxes are in reach.
+_LOOK = 5
 
 
 class Outlook:
@@ -25,6 +27,8 @@ class Outlook:
         self._pages = StatusPages(send)
         self._heart = Heart(view)
         self._chores = chores
+        self._view = view
+        chores.add_job(self.look, "interval", seconds=_LOOK, id="mailboxes")
 
     def configured(self, settings: Settings, mailboxes: Mapping[str, Any]) -> None:
         """A configuration was taken; `mailboxes` says how far each was read."""
@@ -46,6 +50,10 @@ class Outlook:
         """Which incidents are open has changed."""
         self._inbox.opened(message)
         self._pages.opened(message)
+
+    def look(self) -> None:
+        """Which mailboxes are in reach now."""
+        self._view.mailboxes = self._inbox.look()
 
     def second(self, message: Message) -> None:
         """A second of a service has closed."""

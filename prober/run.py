@@ -238,6 +238,8 @@ class Program:
                 station.certificate(message)
             case "reply":
                 self._outside.replied(message)
+            case "mailbox":
+                self._outside.mailbox(message)
             case "vendor_status":
                 self._outside.vendor_status(message)
             case "reload":

@@ -10,7 +10,7 @@ from rules.acts import ActKind
 from rules.contracts.model import INTERNAL, Hotline, Severity
 from rules.incident_events import ConditionCleared, ConditionRaised
 from rules.incident_names import stamp
-from rules.incident_state import Incident, Mode, Plan, Status, Ticket
+from rules.incident_state import MAILBOX, Incident, Mode, Plan, Status, Ticket
 
 #: So many earlier notes are named, the newest ones.
 MOST_NOTES = 10
@@ -50,6 +50,8 @@ def facts_of(plan: Plan, incident: Incident, cause: ConditionRaised, severity_na
     }
     if plan.mode is Mode.OBSERVE:
         facts["observe"] = True
+    if cause.scope.startswith(MAILBOX):
+        facts["urgency"] = "low"  # somebody should look, nobody has to get up
     if cause.rule:
         facts["rule"] = dict(cause.rule)
     if severity:

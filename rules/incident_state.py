@@ -18,6 +18,8 @@ from rules.model import Condition
 
 #: Scope of the `blind` that a clock set back causes: ours whatever a pack says (DESIGN.md, invariant 5).
 CLOCK = "clock"
+#: How the scope of a `blind` begins that is about the vendor's replies: a mailbox (named after it) is out of reach. Ours, too.
+MAILBOX = "mailbox:"
 
 
 #: A condition and its scope.
@@ -88,10 +90,15 @@ class Plan:
 
     def severity_of(self, held: ConditionRaised, *, confirmed: bool = False) -> Severity | None:
         """The agreement's severity for what holds; None when it is no matter of the agreement's."""
-        return None if held.scope == CLOCK else self.pack.severity_of(held.condition, held.scope, confirmed=confirmed)
+        return None if _ours(held.scope) else self.pack.severity_of(held.condition, held.scope, confirmed=confirmed)
 
     def on_call_alone(self, held: ConditionRaised) -> bool:
-        return held.scope == CLOCK or held.condition in self.pack.on_call_alone
+        return _ours(held.scope) or held.condition in self.pack.on_call_alone
+
+
+def _ours(scope: str) -> bool:
+    """What is no matter of the agreement's, whatever a pack says."""
+    return scope == CLOCK or scope.startswith(MAILBOX)
 
 
 @dataclass(frozen=True, slots=True)

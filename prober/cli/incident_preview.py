@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _title(number: int, act: Act) -> str:
-    return f"{number}. {_TITLES[act.kind]} ({act.step})"
+    return f"{number}. {_TITLES.get(act.kind, act.kind.value)} ({act.step})"
 
 
 def _when(after: int) -> str:

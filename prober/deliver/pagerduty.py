@@ -121,7 +121,7 @@ def event(act: Act, key: str, receiver: str, routing_key: str) -> dict[str, Any]
         "payload": {
             "summary": texts.summary(act)[:SUMMARY],
             "source": view.location or view.service or "prober",
-            "severity": "critical",
+            "severity": "warning" if act.facts.get("urgency") == "low" else "critical",
             "timestamp": datetime.fromtimestamp(act.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "component": view.service,
             "class": view.condition,

@@ -13,6 +13,7 @@ from prober.deliver.harmless import harmless
 from rules import reasons
 from rules.acts import Act
 from rules.contracts.model import INTERNAL
+from rules.incident_state import MAILBOX
 
 #: Samples of failed calls shown, and characters of a request or response shown of each.
 SAMPLES = 5
@@ -75,6 +76,9 @@ class View:
         self.condition = line(facts.get("condition"))
         self.condition_words = _CONDITIONS.get(self.condition, self.condition)
         self.scope = line(facts.get("scope"))
+        if self.scope.startswith(MAILBOX):
+            box = self.scope.removeprefix(MAILBOX)
+            self.condition_words = f"the mailbox {box} is out of reach, so that nobody reads what vendors answer"
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         self.recovered = instant(facts.get("recovered"))

@@ -18,8 +18,18 @@ from prober.measure.station import Station
 from prober.settings import Settings
 from prober.store import MaintenanceTurn, Transaction, Writer
 from rules.contracts.clauses import Mark
-from rules.incident import Entry, EntryKind, Maintenance, Record, RecordKind
+from rules.incident import (
+    ConditionCleared,
+    ConditionRaised,
+    Entry,
+    EntryKind,
+    Maintenance,
+    Record,
+    RecordKind,
+)
+from rules.incident_state import MAILBOX
 from rules.maintenance import Windows, turns
+from rules.model import Condition
 from rules.replies import ReplyKind
 
 log = logs.get("measure")
@@ -48,6 +58,9 @@ class Outside:
     def configured(self, settings: Settings, windows: Mapping[str, Windows]) -> None:
         """A configuration was taken; `windows` are its services' maintenance windows (`windows_of`)."""
         self._settings, self._windows = settings, windows
+        known = {f"{MAILBOX}{mailbox.label}" for mailbox in settings.mailboxes}
+        for scope in {h.scope for k in self._keepers() for h in k.state.held if h.scope.startswith(MAILBOX)} - known:
+            self._in_reach(scope)  # nobody watches it any more
 
     async def look_ahead(self) -> None:
         """Once a day the maintenance windows of the weeks ahead are read anew, in a thread."""
@@ -98,6 +111,36 @@ class Outside:
             log.warning("a mail concerns an incident that is not open", extra=logs.fields(incident=reply["incident"]))
             detail = {"by": reply["sender"], "text": told(reply), "at": self._now(), "via": VIA_REPLY}
             yield Record(str(reply["incident"]), self._now() // NS, RecordKind.NOTE, detail)
+
+    def mailbox(self, message: Mapping[str, Any]) -> None:
+        """A mailbox has been out of reach for long, or is reached (again): on-call's own matter, told once."""
+        name, scope = str(message["mailbox"]), f"{MAILBOX}{message['mailbox']}"
+        if message["reached"]:
+            self._in_reach(scope)
+        elif not any(keeper.state.holds(Condition.BLIND, scope) for keeper in self._keepers()):
+            log.warning("a mailbox with the vendor's replies is out of reach", extra=logs.fields(mailbox=name))
+            second = self._now() // NS
+            raised = ConditionRaised(Condition.BLIND, second, min(int(message["since"]), second), scope)
+            if (keeper := self._teller()) is not None:
+                self._station.carry_out(keeper, keeper.take(raised))
+
+    def _in_reach(self, scope: str) -> None:
+        for keeper in self._keepers():
+            if keeper.state.holds(Condition.BLIND, scope) is not None:
+                cleared = ConditionCleared(Condition.BLIND, self._now() // NS, scope)
+                self._station.carry_out(keeper, keeper.take(cleared))
+
+    def _keepers(self) -> list[Keeper]:
+        return [*self._station.keepers.values(), *self._station.gone.values()]
+
+    def _teller(self) -> Keeper | None:
+        """Whose incident it goes into: one that is open, else that of a service whose tickets go by mail."""
+        keepers = self._station.keepers
+        mailed = [
+            keepers[n] for n, s in self._settings.services.items() if n in keepers and any(r.email for r in s.tickets)
+        ]
+        opened = [keeper for keeper in keepers.values() if keeper.state.incident is not None]
+        return next(iter([*opened, *mailed, *keepers.values()]), None)
 
     def vendor_status(self, message: Mapping[str, Any]) -> None:
         """The vendor's status page says something new: kept for the texts, recorded, and perhaps a confirmation."""

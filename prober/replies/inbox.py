@@ -15,9 +15,11 @@ from prober.link import Message
 from prober.redact import Redactor
 from prober.replies.imap import Fetched
 from prober.replies.mailbox import Account, Position, Watcher
+from prober.replies.reach import Reach
 from prober.replies.reading import read
 from prober.settings import Service, Settings
 from prober.surroundings import Mailbox
+from rules.contracts.model import INTERNAL
 from rules.replies import Reply, Thread, Vendor, decide
 
 log = logs.get("replies")
@@ -40,6 +42,9 @@ class Inbox:
         self._positions: dict[str, Position] = {}
         self._watched: dict[str, tuple[Mailbox, asyncio.Task[None]]] = {}
         self._told: dict[str, int] = {}  # incident -> replies told of
+        self._watchers: dict[str, Watcher] = {}
+        self._reach = Reach(send)
+        self._agreed = False  # whether an incident of an agreement's is open
 
     def configured(self, settings: Settings, positions: Mapping[str, Any]) -> None:
         """A configuration was taken. `positions`: how far each mailbox was read, as the measuring process knows it."""
@@ -66,12 +71,20 @@ class Inbox:
             )
             for entry in entries
         )
+        self._agreed = any(entry.get("severity") != INTERNAL for entry in entries)
         self._oldest = min((int(entry.get("opened") or 0) for entry in entries), default=0)
         self._told = {
             incident: n for incident, n in self._told.items() if any(t.incident == incident for t in self._threads)
         }
         self._known = True
         self._watch()
+
+    def look(self) -> dict[str, bool]:
+        """Which mailboxes are in reach; the measuring process is told of one that has not been for long."""
+        names = [mailbox.label for mailbox in self._settings.mailboxes]
+        connected = {name: name in self._watchers and self._watchers[name].connected for name in names}
+        self._reach.look(connected, incident=self._agreed)
+        return connected
 
     async def close(self) -> None:
         """Watch no longer; what was read is told."""
@@ -106,10 +119,13 @@ class Inbox:
             return self._take(label, mailbox.authority or "", mail, position)
 
         watcher = Watcher(account, self._positions.get(label, Position()), take, lambda: self._oldest)
+        self._watchers[label] = watcher
         try:
             await watcher.run()
         finally:
             self._positions[label] = watcher.position
+            if self._watchers.get(label) is watcher:
+                del self._watchers[label]
 
     def _take(self, label: str, authority: str, mail: Fetched | None, position: Position) -> bool:
         """Judge a mail and tell of it; whether it concerns anybody."""

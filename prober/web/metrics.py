@@ -113,6 +113,13 @@ def _own(snapshot: Snapshot) -> Iterator[Metric]:
             "When the outside watcher last heard from us, unix time; 0 when it has not since the start.",
             value=snapshot.watched_at,
         )
+    if snapshot.settings.mailboxes:
+        mailboxes = GaugeMetricFamily(
+            "prober_mailbox_up", "Whether the mailbox that vendors answer to is in reach.", labels=("mailbox",)
+        )
+        for mailbox in snapshot.settings.mailboxes:
+            mailboxes.add_metric((mailbox.label,), float(snapshot.mailboxes.get(mailbox.label, False)))
+        yield mailboxes
 
 
 def _state(snapshot: Snapshot) -> Iterator[Metric]:

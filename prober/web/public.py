@@ -22,6 +22,7 @@ from prober.web.formats import takes_gzip
 from prober.web.health import unready
 from prober.web.stored import Stored
 from prober.web.view import View
+from rules.incident_state import MAILBOX
 from rules.model import Condition
 
 log = logs.get("web")
@@ -118,10 +119,10 @@ class Public:
     def _impaired(self) -> bool:
         public = {name for name, service in self._view.settings.services.items() if service.public}
         blind = any(
-            condition == Condition.BLIND
+            condition == Condition.BLIND and not scope.startswith(MAILBOX)
             for incident in self._view.incidents
             if incident.service in public
-            for condition, _, _ in incident.held
+            for condition, scope, _ in incident.held
         )
         return blind or bool(unready(self._view))
 

@@ -132,6 +132,7 @@ class Snapshot:
     pid: int  # the measuring process
     severities: Mapping[str, tuple[str, ...]]  # of each service's agreement
     silence: float = 0.0  # seconds since the measuring loop was last heard of
+    mailboxes: Mapping[str, bool] = field(default_factory=dict)  # by name: whether it is in reach
     watched_at: float = 0.0  # UTC seconds at which the outside watcher last heard from us; 0: not since the start
 
 
@@ -152,6 +153,7 @@ class View:
         self.reload_ok = False
         self.configured_at = 0.0
         self.watched_at = 0.0
+        self.mailboxes: Mapping[str, bool] = {}
 
     def configured(
         self, settings: Settings, board: Board | None, pid: int, severities: Mapping[str, tuple[str, ...]] | None = None
@@ -230,6 +232,7 @@ class View:
             severities=self.severities,
             silence=self.silence(),
             watched_at=self.watched_at,
+            mailboxes=self.mailboxes,
         )
 
 
