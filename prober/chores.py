@@ -11,28 +11,28 @@ from functools import partial
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from prober import logs
-from prober.board import WIDTH, Column
 from prober.deliver import build
 from prober.deliver.relays import Guard
 from prober.link import Message
 from prober.measure.messages import figures_message
 from prober.store import NoStoreError, Reader, StoreError
+from prober.sweep import CallOnce, Sweep
 from prober.web.stored import Stored
-from prober.web.view import Key, Snapshot, View
+from prober.web.view import View
 
 log = logs.get("chores")
 
-#: A certificate that ends within so many days is warned of.
-SOON = 14
 #: Hours and days that are added up in one go.
 MOST_ADDED_UP = 100
-_DAY = 86_400
 
 
 def scheduler(
-    view: View, send: Callable[[Message], None], guard: Guard, stored: Stored | None = None
+    view: View, send: Callable[[Message], None], guard: Guard, look: CallOnce, stored: Stored | None = None
 ) -> AsyncIOScheduler:
-    """A scheduler with all chores; `start` and `shutdown` are the caller's. Late and doubled runs become one."""
+    """A scheduler with all chores; `start` and `shutdown` are the caller's. Late and doubled runs become one.
+
+    `look` makes the sweep's own calls.
+    """
     chores = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
@@ -43,7 +43,7 @@ def scheduler(
         at = {"minute": 12, "second": 20}  # past every hour, when its last minutes have been written for sure
         chores.add_job(add_up, "cron", **at, args=(stored, send), id="figures", next_run_time=soon)
     chores.add_job(learn, "interval", minutes=10, args=(view, guard), id="relays", next_run_time=now)
-    chores.add_job(sweep, "interval", hours=6, args=(view,), id="certificates", next_run_time=soon)
+    chores.add_job(Sweep(view, send, look).run, "interval", hours=6, id="certificates", next_run_time=soon)
     return chores
 
 
@@ -73,23 +73,3 @@ async def add_up(stored: Stored, send: Callable[[Message], None], now: Callable[
 async def learn(view: View, guard: Guard) -> None:
     """Keep the addresses of relays and services fresh, for the minutes in which the vendor's DNS is down too."""
     await build.learn(view.settings, guard)
-
-
-def sweep(view: View) -> None:
-    """Warn of certificates that end soon or have ended, as the newest calls saw them."""
-    for (service, channel, endpoint, _), left in expiring(view.snapshot()):
-        where = f"{service}/{channel}/{endpoint}"
-        if left < 0:
-            log.warning("the certificate of %s expired %d days ago", where, -left // _DAY)
-        else:
-            log.warning("the certificate of %s expires in %d days", where, left // _DAY)
-
-
-def expiring(snapshot: Snapshot) -> list[tuple[Key, int]]:
-    """Endpoints whose certificate ends within SOON days, and the seconds left (negative: it has ended)."""
-    found = []
-    for index, key in enumerate(snapshot.keys):
-        expiry = snapshot.cells[index * WIDTH + Column.CERT_EXPIRY]
-        if expiry and expiry - snapshot.now < SOON * _DAY:
-            found.append((key, int(expiry - snapshot.now)))
-    return found

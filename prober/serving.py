@@ -192,7 +192,7 @@ async def serve(link: socket.socket, listen: socket.socket, handler: logs.Handle
     guard, calling, following = Guard(), Calling(view), Following(send)
     stored = Stored()
     live = Live(view, stored)
-    slow = chores.scheduler(view, send, guard, stored)
+    slow = chores.scheduler(view, send, guard, calling.call_once, stored)
     outlook = Outlook(view, send, slow)
     entries, gate = Entries(view, send), Gate(view)
     serving = Serving(view, reloads, outbox, guard, handler, following, outlook, entries, stored, live, gate)

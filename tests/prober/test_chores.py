@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from asking import NOW, Desk
 from recording import write
-from serving import called
 
 from prober import chores
 from prober.deliver.relays import Guard
@@ -17,6 +16,7 @@ from prober.link import Decoder, Message, encode
 from prober.measure.messages import figure_row
 from prober.measure.minutes import Counting
 from prober.store import FigureRow, Reader, Scope, Transaction
+from prober.web.calling import Calling
 
 DAY = 86_400
 
@@ -27,28 +27,10 @@ def test_retention_asks_the_only_writer_to_drop_what_is_past_its_time() -> None:
     assert sent == [{"type": "purge", "failures_before": int(NOW) - 90 * DAY, "minutes_before": int(NOW) - 30 * DAY}]
 
 
-@pytest.mark.parametrize(
-    ("left", "words"),
-    [
-        (13 * DAY, "the certificate of bird/api/account expires in 13 days"),
-        (3600, "the certificate of bird/api/account expires in 0 days"),
-        (-DAY, "the certificate of bird/api/account expired 1 days ago"),
-        (15 * DAY, ""),
-    ],
-)
-def test_certificates_that_end_soon_are_warned_of(left: int, words: str, caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk()
-    called(desk.board, 0, [], expiry=NOW + left)
-    called(desk.board, 1, [])  # no certificate
-    with caplog.at_level(logging.WARNING):
-        chores.sweep(desk.view)
-    assert [record.getMessage() for record in caplog.records] == ([words] if words else [])
-
-
 def test_the_chores_run_beside_everything_else() -> None:
     async def work() -> None:
         sent: asyncio.Queue[Message] = asyncio.Queue()
-        scheduler = chores.scheduler(Desk().view, sent.put_nowait, Guard())
+        scheduler = chores.scheduler(Desk().view, sent.put_nowait, Guard(), Calling(Desk().view).call_once)
         scheduler.start()
         assert {job.id for job in scheduler.get_jobs()} == {"retention", "relays", "certificates"}
         scheduler.modify_job("retention", next_run_time=scheduler.get_job("relays").next_run_time.replace(year=2020))
