@@ -46,8 +46,8 @@ class Alertmanager:
         self._url = f"{receiver.url.rstrip('/')}/api/v2/alerts"
         self._headers = {name: value.get_secret_value() for name, value in receiver.headers.items()}
         self._headers |= {"Content-Type": "application/json", "User-Agent": USER_AGENT}
-        self._redactor = redactor or Redactor.of(receiver)
-        self._exchange = Exchange(receiver.url, receiver.ca, self._redactor, timeout, _LONGEST)
+        self._exchange = Exchange.to(receiver, redactor, timeout, _LONGEST)
+        self._redactor = self._exchange.redactor
 
     async def deliver(self, act: Act, key: str) -> Delivered:  # noqa: ARG002 - the alert's label is its key
         alert = act.alert(self._name)

@@ -14,15 +14,19 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from prober.deliver import LONGEST_WAIT, TIMEOUT, Delivered
 from prober.deliver.harmless import told
+from prober.receivers import AlertmanagerReceiver, JiraReceiver, TwilioReceiver, ZendeskReceiver
 from prober.redact import Redactor
 from prober.version import version
 from rules.acts import Outcome
+
+#: Receivers with an API at an address of their own.
+Api = AlertmanagerReceiver | JiraReceiver | TwilioReceiver | ZendeskReceiver
 
 USER_AGENT = f"prober/{version()}"
 #: Bytes of an answer that are read; the rest is left.
@@ -88,6 +92,13 @@ class Exchange:
         # Loading the system's authorities takes a while and a plain URL needs none; the bare context trusts nobody.
         secure = url.startswith("https:")
         self._context = ssl.create_default_context(cafile=ca) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    @classmethod
+    def to(
+        cls, receiver: Api, redactor: Redactor | None = None, timeout: float = TIMEOUT, longest: int = ANSWER
+    ) -> Self:
+        """Requests to a receiver's API. Raises OSError as above."""
+        return cls(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout, longest)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:

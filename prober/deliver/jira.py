@@ -4,14 +4,13 @@ Version 2 takes plain texts on Cloud, Server and Data Center alike; Cloud search
 Sources: developer.atlassian.com, Jira Cloud platform REST API v2: Issues, Issue search, Issue comments; JQL fields.
 """
 
-import re
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from prober.deliver import TIMEOUT, Delivered, texts
-from prober.deliver.credentials import authorization
+from prober.deliver.atlassian import SUMMARY, Site, text_of
 from prober.deliver.desk import Api, Desk
-from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered, items, packed
+from prober.deliver.exchange import Exchange, Session, Undelivered, items, packed
 from prober.deliver.marks import marked
 from prober.deliver.priorities import priority, rises
 from prober.deliver.servicedesk import ServiceDesk
@@ -21,34 +20,22 @@ from rules.acts import Act, Outcome
 
 #: The priorities of Jira's default scheme, the highest first.
 PRIORITIES = ("Highest", "High", "Medium", "Low")
-_SUMMARY = 255  # characters
 _DESCRIPTION = 32_767  # characters of a text field
 _LONGEST = 4_000_000  # bytes of a list of comments
-_KEY = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+\Z")
 
 
 def jira(name: str, receiver: JiraReceiver, redactor: Redactor | None = None, timeout: float = TIMEOUT) -> Desk:
     """Raises OSError when the file of certification authorities cannot be read."""
-    exchange = Exchange(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout, _LONGEST)
+    exchange = Exchange.to(receiver, redactor, timeout, _LONGEST)
     api: Api = Jira(receiver) if receiver.service_desk is None else ServiceDesk(receiver)
     return Desk(name, exchange, api)
 
 
-class Jira:
+class Jira(Site):
     """What desk.Api asks for, of a project."""
 
     def __init__(self, receiver: JiraReceiver) -> None:
-        self._receiver = receiver
-        self._url = f"{receiver.url.rstrip('/')}/rest/api/2"
-        self._headers = {
-            "Authorization": authorization(receiver.username, receiver.api_token),
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
-        }
-
-    def is_number(self, text: str) -> bool:
-        return bool(_KEY.match(text))
+        super().__init__(receiver, "rest/api/2")
 
     async def find(self, session: Session, mark: str) -> str:
         jql = f'labels = "{mark}" ORDER BY created ASC'
@@ -62,7 +49,7 @@ class Jira:
         fields: dict[str, Any] = {
             "project": {"key": self._receiver.project},
             "issuetype": {"name": self._receiver.issue_type},
-            "summary": texts.subject(act)[:_SUMMARY],
+            "summary": texts.subject(act)[:SUMMARY],
             "description": described(act, mark),
             "labels": [mark],
             "priority": {"name": self._priority(act)},
@@ -71,9 +58,7 @@ class Jira:
         if mark not in fields["labels"]:
             fields["labels"] = [*fields["labels"], mark]
         answer = await session.ask("POST", f"{self._url}/issue", packed({"fields": fields}), self._headers)
-        value = answer.value
-        key = value.get("key") if isinstance(value, dict) else None
-        return key if isinstance(key, str) else ""
+        return text_of(answer, "key")
 
     async def has(self, session: Session, number: str, mark: str) -> bool:
         query = "orderBy=-created&maxResults=100"

@@ -4,38 +4,25 @@ A customer cannot search issues or set labels, but can list the own requests, th
 Source: developer.atlassian.com, Jira Service Management REST API: Request.
 """
 
-import re
 from typing import Any
 from urllib.parse import quote
 
 from prober.deliver import texts
-from prober.deliver.credentials import authorization
-from prober.deliver.exchange import USER_AGENT, Session, items, packed
+from prober.deliver.atlassian import SUMMARY, Site, text_of
+from prober.deliver.exchange import Session, items, packed
 from prober.deliver.marks import marked
 from prober.receivers import JiraReceiver
 from rules.acts import Act
 
-_SUMMARY = 255  # characters
 _TEXT = 32_000  # characters of a description or a comment
 _PAGES = 5  # pages of a hundred comments that are looked through
-_KEY = re.compile(r"[A-Z][A-Z0-9_]+-[0-9]+\Z")
 
 
-class ServiceDesk:
+class ServiceDesk(Site):
     """What desk.Api asks for, of a service desk."""
 
     def __init__(self, receiver: JiraReceiver) -> None:
-        self._receiver = receiver
-        self._url = f"{receiver.url.rstrip('/')}/rest/servicedeskapi/request"
-        self._headers = {
-            "Authorization": authorization(receiver.username, receiver.api_token),
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": USER_AGENT,
-        }
-
-    def is_number(self, text: str) -> bool:
-        return bool(_KEY.match(text))
+        super().__init__(receiver, "rest/servicedeskapi/request")
 
     async def find(self, session: Session, mark: str) -> str:
         query = f"requestOwnership=OWNED_REQUESTS&serviceDeskId={quote(self._receiver.service_desk or '')}&limit=100"
@@ -48,7 +35,7 @@ class ServiceDesk:
         return ""
 
     async def create(self, session: Session, act: Act, mark: str) -> str:
-        fields: dict[str, Any] = {"summary": texts.subject(act)[:_SUMMARY], "description": marked(act, mark, _TEXT)}
+        fields: dict[str, Any] = {"summary": texts.subject(act)[:SUMMARY], "description": marked(act, mark, _TEXT)}
         severity = act.facts.get("severity")
         if isinstance(severity, str) and severity in self._receiver.priorities:
             fields["priority"] = {"name": self._receiver.priorities[severity]}
@@ -58,9 +45,7 @@ class ServiceDesk:
             "requestFieldValues": fields | self._receiver.fields,
         }
         answer = await session.ask("POST", self._url, packed(request), self._headers)
-        value = answer.value
-        key = value.get("issueKey") if isinstance(value, dict) else None
-        return key if isinstance(key, str) else ""
+        return text_of(answer, "issueKey")
 
     async def has(self, session: Session, number: str, mark: str) -> bool:
         for page in range(_PAGES):  # the oldest first, and no order to be chosen

@@ -59,8 +59,8 @@ class Twilio:
         self._name = name
         self._receiver = receiver
         self._now = now
-        self._redactor = redactor or Redactor.of(receiver)
-        self._exchange = Exchange(receiver.url, receiver.ca, self._redactor, timeout, _LONGEST)
+        self._exchange = Exchange.to(receiver, redactor, timeout, _LONGEST)
+        self._redactor = self._exchange.redactor
         self._calls = f"{receiver.url.rstrip('/')}/2010-04-01/Accounts/{receiver.account_sid}/Calls"
         self._headers = {
             "Authorization": authorization(receiver.account_sid, receiver.auth_token),

@@ -25,7 +25,7 @@ _LONGEST = 4_000_000  # bytes of a list of comments
 
 def zendesk(name: str, receiver: ZendeskReceiver, redactor: Redactor | None = None, timeout: float = TIMEOUT) -> Desk:
     """Raises OSError when the file of certification authorities cannot be read."""
-    exchange = Exchange(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout, _LONGEST)
+    exchange = Exchange.to(receiver, redactor, timeout, _LONGEST)
     return Desk(name, exchange, Zendesk(receiver))
 
 
