@@ -184,7 +184,8 @@ class Drill:
 
     def _follow(self, act: Act, result: ActResult) -> None:
         delivery: object = self._deliveries.get(result.receiver)
-        if act.kind is not ActKind.PAGE_RESOLVE and isinstance(delivery, Followed):
+        known = result.receiver in self.standings
+        if known and act.kind is not ActKind.PAGE_RESOLVE and isinstance(delivery, Followed):
             task = asyncio.get_running_loop().create_task(self._look(delivery, act, result), name=f"follow {act.id}")
             self._following.add(task)
 

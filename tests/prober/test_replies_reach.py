@@ -1,5 +1,6 @@
 """A mailbox that cannot be reached for long is told to on-call once, sooner while an incident is open; and when it is over."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from prober.deliver import texts
 from prober.deliver.pagerduty import event
 from prober.link import Message
 from prober.measure.outside import Outside
+from prober.replies.inbox import Inbox
 from prober.replies.reach import ELSE, WHILE_OPEN, Reach
 from prober.settings import Settings
+from prober.web.metrics import text
+from prober.web.view import View
 from rules.acts import ActKind
 from rules.incident import ConditionRaised
 from rules.incident_state import MAILBOX
@@ -128,3 +132,30 @@ def test_the_page_says_what_is_the_matter_and_is_of_low_urgency(tmp_path: Path) 
 def test_pagerduty_is_told_the_urgency(urgency: str | None, severity: str) -> None:
     page = act(ActKind.PAGE, "on_call.pager", facts={"title": "Bird", "urgency": urgency})
     assert event(page, "key", "on_call.pager", "routing")["payload"]["severity"] == severity
+
+
+def test_the_inbox_says_which_of_its_mailboxes_are_in_reach_and_tells_of_one_that_is_not() -> None:
+    async def work() -> None:
+        sent: list[Message] = []
+        inbox = Inbox(sent.append)
+        assert inbox.look() == {}
+        settings = Settings.model_validate({"mailboxes": [{**BOX, "port": 1, "tls": "none"}]})
+        inbox.configured(settings, {})
+        inbox.opened({"type": "incidents", "open": [{"id": "bird-1", "severity": "critical"}]})
+        assert inbox.look() == {"box": False}
+        await inbox.close()
+        assert inbox.look() == {"box": False}
+        assert sent == [], "not at once"
+
+    asyncio.run(work())
+
+
+def test_the_metric_says_it_of_every_configured_mailbox() -> None:
+    view = View()
+    view.settings = Settings.model_validate({"mailboxes": [BOX, {**BOX, "name": "other"}]})
+    view.mailboxes = {"box": True, "gone": False}
+    lines = text(view.snapshot(), openmetrics_wanted=False).decode().splitlines()
+    assert [line for line in lines if line.startswith("prober_mailbox_up")] == [
+        'prober_mailbox_up{mailbox="box"} 1.0',
+        'prober_mailbox_up{mailbox="other"} 0.0',
+    ]
