@@ -9,11 +9,13 @@ While nobody looks, nothing is read and nothing told.
 """
 
 import asyncio
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from prober import logs
 from prober.link import Message
-from prober.store import SeriesKey
+from prober.store import Reader, SeriesKey, StoreError
 from prober.web.hour import HOUR, Newest, Seconds, Stretch, shown
 from prober.web.hub import Hub, Listener
 from prober.web.pulse import Pulse, Took
@@ -25,6 +27,8 @@ log = logs.get("web")
 
 #: Seconds after a second was told before its services' are looked for together: their commits are done by then.
 _GATHER = 0.15
+#: Series whose times are looked up in the store in one question, so that it does not hold up others.
+_AT_ONCE = 10
 #: Seconds without a listener after which it is told no more.
 _IDLE = 60.0
 
@@ -38,6 +42,8 @@ class Live:
         self.seconds = Seconds(stored, self.newest)
         self.pulse = Pulse(view)
         self._view = view
+        self._stored = stored
+        self._seeded: set[SeriesKey] = set()  # series whose times were looked up in the store
         self._marks: dict[SeriesKey, int] = {}  # the last second that was told of each series
         self._of = 0.0  # when the configuration was taken that they are of
         self._closed = asyncio.Event()
@@ -93,6 +99,22 @@ class Live:
             if stretches:
                 self._marks[key] = stretches[-1][1] - 1
         self.pulse.forget(self._marks)
+        await self._seed()
+
+    async def _seed(self) -> None:
+        """How long calls took before we began to look, from the store: once a series, and a few at a time."""
+        self._seeded &= self._marks.keys()
+        wanted = sorted(key for key in self._marks if key.channel and key not in self._seeded)
+        since = int(self._view.snapshot().now) - HOUR
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            try:
+                found = await self._stored.ask(partial(_on_record, keys=some, since=since))
+            except StoreError:
+                return  # the next time, then
+            for key, minutes in found.items():
+                self.pulse.seed(key, minutes)
+            self._seeded.update(some)
 
     async def _tell(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,6 +143,20 @@ class Live:
             if series:
                 last = max(mark for key, mark in self._marks.items() if key.service == service)
                 self.hub.tell("second", {"service": service, "second": last, "series": series})
+
+
+def _on_record(reader: Reader, keys: Iterable[SeriesKey], since: int) -> dict[SeriesKey, list[Took]]:
+    """The times of the series' minutes; those that were counted five at a time are all alike."""
+    found: dict[SeriesKey, list[Took]] = {}
+    for key in keys:
+        minutes = found[key] = []
+        for figures in reader.minutes(key, since, since + 2 * HOUR):
+            took = figures.durations
+            p50, p95, longest = took.quantile(0.5), took.quantile(0.95), took.maximum
+            if p50 is not None and p95 is not None and longest is not None:
+                times = round(1000 * p50, 1), round(1000 * p95, 1), round(1000 * longest, 1)
+                minutes += [Took(figures.start // 60 + n, *times) for n in range(max(1, figures.span // 60))]
+    return found
 
 
 def _told(key: SeriesKey, stretches: list[Stretch], pulse: Pulse) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from prober.web.hub import CrowdedError
 from prober.web.live import Live
 from prober.web.pages import Pages
 from prober.web.pulse import Took
-from prober.web.view import View
+from prober.web.view import OpenIncident, View
 from rules.model import Verdict
 
 CHANNELS = {"": "Service", "api": "API", "smtp": "SMTP"}
@@ -71,6 +71,7 @@ class Block:
     frame: grid.Frame
     figures: tuple[Figure, ...]
     left_out: int  # endpoints
+    incidents: tuple[OpenIncident, ...]
 
 
 class LivePage:
@@ -119,7 +120,8 @@ class LivePage:
             figures = tuple(self._figure(key, hour.get(key, []), frame) for key in keys if key.channel)
             service = settings.services[name]
             left_out = _endpoints(service) - sum(1 for key in keys if key.endpoint)
-            blocks.append(Block(name, service.title or name, frame, figures, left_out))
+            incidents = tuple(each for each in self._view.incidents if each.service == name)
+            blocks.append(Block(name, service.title or name, frame, figures, left_out, incidents))
         most = f"{MOST_ENDPOINTS} of a service, {MOST_IN_ALL} in all"
         return self._pages.answer("live.html.j2", blocks=blocks, verdicts=tuple(Verdict), most=most, **values)
 

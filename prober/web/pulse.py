@@ -1,11 +1,11 @@
 """How long calls took in the last hour, by minute: the newest call of each endpoint, looked at once a second.
 
-Kept in the serving process alone; it begins anew with it. Only calls that succeeded count: how long a call hung before
-it failed is in its evidence.
+What lies before this process's start comes from the store's minutes (`seed`). Only calls that succeeded count: how long
+a call hung before it failed is in its evidence.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
@@ -79,6 +79,12 @@ class Pulse:
             return []
         now = line.current()
         return [took for took in (*line.past, *([now] if now else [])) if (took.minute + 1) * 60 > since]
+
+    def seed(self, key: SeriesKey, minutes: Iterable[Took]) -> None:
+        """What is on record of a series' minutes; what was looked at here goes before it."""
+        line = self._lines.setdefault(key, _Line())
+        known = {took.minute: took for took in (*minutes, *line.past) if took.minute != line.minute}
+        line.past = deque((known[minute] for minute in sorted(known)), maxlen=_MINUTES - 1)
 
     def forget(self, wanted: Mapping[SeriesKey, object]) -> None:
         """Of series that are not among `wanted` any more."""

@@ -2,24 +2,27 @@
 
 import asyncio
 import json
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import NOW, Desk, run
-from recording import ACCOUNT, API, DOWN, MIXED, OK, SERVICE, SMTP, T0, Recorder
+from recording import ACCOUNT, API, DOWN, MIXED, OK, SERVICE, SMTP, T0, Recorder, Waiter, until
 from serving import RAW, called
 
 from prober import config
 from prober.board import Column
 from prober.link import Message
-from prober.store import SeriesKey, Store, Transaction, Writer
+from prober.store import FigureRow, Reader, Scope, SeriesKey, Store, Transaction, Writer
+from prober.store.durations import bucket_of
+from prober.store.figures import ROWS, Block
 from prober.web import hour as hours
 from prober.web import live as lives
 from prober.web.hour import Newest, shown
 from prober.web.live import Live
-from prober.web.pulse import Pulse
+from prober.web.pulse import Pulse, Took
 from rules.model import Cell, Fault, Verdict
 
 INJECTION = SeriesKey("bird", "smtp", "injection")
@@ -44,14 +47,18 @@ class Kept:
 
     def close(self, cells: dict[SeriesKey, Cell] | None = None, n: int = 1) -> int:
         """`n` more seconds, on disk when this returns. Answers the last."""
-        from recording import Waiter
-
         waiter = Waiter()
         for left in range(n, 0, -1):
             work: Transaction = self.recorder.close(dict.fromkeys(ALL, OK) | (cells or {}))
             self._writer.submit(work, waiter if left == 1 else None)
         assert waiter.result() is None
         return self.recorder.next - 1
+
+    def keep(self, *figures: FigureRow) -> None:
+        """Minutes, on disk when this returns."""
+        self._writer.submit(Transaction(figures=figures))
+        with Reader(self.path) as reader:
+            until(lambda: bool(reader.minutes(ACCOUNT, 0, T0)))
 
     def stop(self) -> None:
         assert self._writer.stop()
@@ -266,6 +273,47 @@ def test_times_are_kept_by_minute_for_an_hour_and_only_of_new_calls_that_succeed
     assert pulse.minutes(INJECTION, 0) == []
     pulse.forget({})
     assert pulse.minutes(ACCOUNT, 0) == []
+
+
+def test_minutes_on_record_come_before_those_that_were_looked_at() -> None:
+    desk = Desk()
+    pulse = Pulse(desk.view)
+    called(desk.board, 0, (0.1,))
+    now = T0 // 60
+    for minute in (now, now + 1):
+        desk.board.cells[Column.ENDED] = 60.0 * minute
+        pulse.look({ACCOUNT: True})
+    pulse.seed(ACCOUNT, [Took(minute, 1.0, 2.0, 3.0) for minute in range(now - 2, now + 2)])
+    minutes = pulse.minutes(ACCOUNT, 0)
+    assert [took.minute for took in minutes] == [now - 2, now - 1, now, now + 1]
+    assert [took.longest for took in minutes] == [3.0, 3.0, 125.0, 125.0]
+    pulse.seed(INJECTION, [Took(now, 1.0, 2.0, 3.0)])
+    assert pulse.minutes(INJECTION, 0) == [Took(now, 1.0, 2.0, 3.0)]
+
+
+def test_how_long_calls_took_before_the_start_comes_from_the_store(kept: Kept) -> None:
+    kept.close(n=5)
+    columns = (("api", "account"), ("smtp", "injection"))
+    counts = array("I", bytes(4 * ROWS * len(columns)))
+    counts[bucket_of(40_000_000) * len(columns)] = 60
+    body = Block(
+        columns, counts.tobytes(), array("Q", [2_400_000, 0]).tobytes(), array("Q", [41_000, 0]).tobytes()
+    ).body()
+    minute, five = (
+        FigureRow("bird", Scope.CHANNELS, span, T0 + at, columns, body) for span, at in ((60, -120), (300, -900))
+    )
+    kept.keep(minute, five)
+
+    async def work(desk: Desk, live: Live) -> None:
+        desk.clock.utc = T0 + 10
+        await live.awake()
+        found = live.pulse.minutes(ACCOUNT, 0)
+        assert [took.minute for took in found] == [*range(T0 // 60 - 15, T0 // 60 - 10), T0 // 60 - 2]
+        assert (found[-1].p50, found[-1].longest) == (pytest.approx(40, rel=0.05), 41.0)
+        assert live.pulse.minutes(API, 0) == found
+        assert live.pulse.minutes(SMTP, 0) == []
+
+    living(work, kept.path)
 
 
 # the routes
