@@ -23,6 +23,7 @@ class ActKind(StrEnum):
     NOTE = "note"  # add to the ticket
     HOTLINE = "hotline"  # call the vendor's hotline
     ESCALATION = "escalation"  # tell the agreement's point of escalation (the Technical Account Manager)
+    STATUS = "status"  # tell a public status page; its facts are public, all of them
 
 
 class Outcome(StrEnum):

@@ -19,6 +19,7 @@ from rules import incident_effects as do
 from rules import incident_hotline as hotline
 from rules import incident_life as life
 from rules import incident_oncall as oncall
+from rules import incident_publish as publish
 from rules import incident_ticket as ticket
 from rules import incident_unreached as unreached
 from rules.contracts.model import INTERNAL
@@ -120,10 +121,26 @@ _ALWAYS: dict[What, tuple[Effect, ...]] = {
 TABLE: dict[tuple[Phase, What], Row] = {
     # Persistent: on-call at once, first the ticket, then the hotline.
     (_NONE, W.RAISED): _row(
-        _OPEN, do.hold, do.begin, do.see, consent.ask, oncall.page, ticket.open_ticket, hotline.await_hotline
+        _OPEN,
+        do.hold,
+        do.begin,
+        do.see,
+        consent.ask,
+        oncall.page,
+        ticket.open_ticket,
+        hotline.await_hotline,
+        publish.raised,
     ),
     (_INTERNAL, W.RAISED): _row(
-        _OPEN, do.hold, do.rise, do.see, consent.ask, oncall.page_risen, ticket.open_ticket, hotline.await_hotline
+        _OPEN,
+        do.hold,
+        do.rise,
+        do.see,
+        consent.ask,
+        oncall.page_risen,
+        ticket.open_ticket,
+        hotline.await_hotline,
+        publish.raised,
     ),
     (_OPEN, W.RAISED_HIGHER): _row(
         _OPEN,
@@ -135,9 +152,10 @@ TABLE: dict[tuple[Phase, What], Row] = {
         ticket.note_risen,
         ticket.open_ticket,
         hotline.await_hotline,
+        publish.raised,
     ),
-    (_OPEN, W.RAISED_FURTHER): _row(_OPEN, do.hold, do.see, ticket.note_further),
-    (_OPEN, W.RAISED_SEEN): _row(_OPEN, do.hold),
+    (_OPEN, W.RAISED_FURTHER): _row(_OPEN, do.hold, do.see, ticket.note_further, publish.raised),
+    (_OPEN, W.RAISED_SEEN): _row(_OPEN, do.hold, publish.raised),
     # Again before it was agreed to be resolved: the same ticket, a new page and a new call.
     (_OPEN, W.RAISED_AGAIN): _row(
         _OPEN,
@@ -149,6 +167,7 @@ TABLE: dict[tuple[Phase, What], Row] = {
         ticket.note_again,
         ticket.open_ticket,
         hotline.await_hotline,
+        publish.raised,
     ),
     (_RECOVERED, W.RAISED): _row(
         _OPEN,
@@ -160,11 +179,18 @@ TABLE: dict[tuple[Phase, What], Row] = {
         ticket.note_again,
         ticket.open_ticket,
         hotline.await_hotline,
+        publish.raised,
     ),
     # Recovered: told in the ticket, the page resolved; not closed.
-    (_OPEN, W.CLEARED): _row(_OPEN, do.let_go, hotline.stand_down),
+    (_OPEN, W.CLEARED): _row(_OPEN, do.let_go, hotline.stand_down, publish.cleared),
     (_OPEN, W.CLEARED_LAST): _row(
-        _RECOVERED, do.let_go, do.recover, hotline.stand_down, ticket.note_recovered, oncall.resolve_pages
+        _RECOVERED,
+        do.let_go,
+        do.recover,
+        hotline.stand_down,
+        ticket.note_recovered,
+        oncall.resolve_pages,
+        publish.recovered,
     ),
     # On-call's own matters: pages of their own; alone, an incident that closes by itself.
     (_NONE, W.RAISED_OWN): _row(_INTERNAL, do.hold, do.begin, oncall.page_own),
@@ -176,11 +202,11 @@ TABLE: dict[tuple[Phase, What], Row] = {
     (_OPEN, W.CLEARED_OWN): _row(_OPEN, oncall.resolve_own_page, do.let_go),
     (_RECOVERED, W.CLEARED_OWN): _row(_RECOVERED, oncall.resolve_own_page, do.let_go),
     # Operators.
-    (_RECOVERED, W.RESOLVE): _row(_NONE, answer.close),
+    (_RECOVERED, W.RESOLVE): _row(_NONE, publish.closed, answer.close),
     (_OPEN, W.RESOLVE): _row(_OPEN, answer.refuse_still_holds),
     (_INTERNAL, W.RESOLVE): _row(_INTERNAL, answer.refuse_internal),
-    (_RECOVERED, W.CLOSED_BY_VENDOR): _row(_NONE, answer.close),
-    (_OPEN, W.CLOSED_BY_VENDOR): _row(_NONE, answer.close),
+    (_RECOVERED, W.CLOSED_BY_VENDOR): _row(_NONE, publish.closed, answer.close),
+    (_OPEN, W.CLOSED_BY_VENDOR): _row(_NONE, publish.closed, answer.close),
     (_INTERNAL, W.CLOSED_BY_VENDOR): _row(_INTERNAL, answer.refuse_internal),
     (_RECOVERED, W.ADOPT): _row(_RECOVERED, answer.adopt),
     (_OPEN, W.ADOPT): _row(_OPEN, answer.adopt),
@@ -195,13 +221,14 @@ TABLE: dict[tuple[Phase, What], Row] = {
             (W.CONFIRM, life.confirm),
             (W.CONSENT, consent.consent),
             (W.DECLINE, consent.decline),
+            (W.PUBLISH, publish.say),
         )
     },
     **{
         (_INTERNAL, w): _row(_INTERNAL, answer.refuse_internal)
-        for w in (W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE)
+        for w in (W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.PUBLISH)
     },
-    (_NONE, W.REOPEN): _row(_RECOVERED, life.reopen),
+    (_NONE, W.REOPEN): _row(_RECOVERED, life.reopen, publish.reopened),
     **{(phase, W.REOPEN): _row(phase, life.refuse_open_already) for phase in (_INTERNAL, _OPEN, _RECOVERED)},
     # The configuration changed: what could not be done before is done.
     (_OPEN, W.RELOADED): _row(_OPEN, answer.take_plan, consent.catch_up),
@@ -213,7 +240,7 @@ TABLE: dict[tuple[Phase, What], Row] = {
         (_NONE, w): _row(_NONE, answer.refuse_none_open)
         for w in (
             *(W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
-            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL, W.UNREACHED),
+            *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL, W.UNREACHED, W.PUBLISH),
         )
     },
     (_NONE, W.TICK): _row(_NONE),

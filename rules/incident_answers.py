@@ -200,6 +200,7 @@ _PARTS = (
     "page_again",
     "escalation",
     "ask_for",
+    "status_pages",
     "calendars",
 )
 

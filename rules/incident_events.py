@@ -81,6 +81,7 @@ class EntryKind(StrEnum):
 
     ACK = "ack"  # on-call has it
     NOTE = "note"  # for the record
+    PUBLISH = "publish"  # for the public status pages: `text` is shown to everybody, `value` may name the progress
     RESOLVE = "resolve"  # customer and vendor agree that it is resolved
     ADOPT = "adopt"  # a person opened a ticket: it is the incident's
     CLOSED_BY_VENDOR = "closed_by_vendor"
@@ -211,6 +212,8 @@ class RecordKind(StrEnum):
     MAINTENANCE = "maintenance"
     NOT_PAGED = "not_paged"
     TOLD = "told"
+    PUBLISHED = "published"  # a person's words for everybody
+    WOULD_PUBLISH = "would_publish"  # `mode: observe`
     VENDOR_STATUS = "vendor_status"  # what the vendor's status page says
 
 

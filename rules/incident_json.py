@@ -46,6 +46,7 @@ def plan_text(plan: Plan) -> str:
         "page_again": plan.page_again,
         "escalation": plan.escalation,
         "ask_for": plan.ask_for,
+        "status_pages": plan.status_pages,
         "calendars": {name: calendar.to_mapping() for name, calendar in plan.calendars.items()},
     }
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
@@ -88,6 +89,7 @@ def read(text: str) -> ServiceState:
 
 def _plan(p: dict[str, Any]) -> Plan:
     receivers = {key: tuple(p[key]) for key in ("tickets", "hotline", "on_call", "escalation")}
+    receivers["status_pages"] = tuple(p.get("status_pages", ()))  # an earlier program wrote none
     return Plan(
         **{
             **p,

@@ -65,7 +65,7 @@ class Plan:
     `pack` is settled with the customer's terms; `calendars` are its hours by name (one that is missing counts around the
     clock). `on_call` is the first level, `further` are the next ones; `page_again`: seconds after which a page that nobody
     acknowledged is repeated (0: it is not). `escalation`: who reaches the agreement's point of escalation. `ask_for`:
-    seconds after which `ask` goes ahead.
+    seconds after which `ask` goes ahead. `status_pages`: public ones that are told.
     """
 
     service: str
@@ -79,6 +79,7 @@ class Plan:
     page_again: int = 0
     escalation: tuple[str, ...] = ()
     ask_for: int = 300
+    status_pages: tuple[str, ...] = ()
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     #: The plan as JSON, made once: it goes into every state that is written down.
     json: str = field(init=False, compare=False, repr=False)

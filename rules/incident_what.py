@@ -45,6 +45,7 @@ class What(Enum):
     TICK = auto()
     ACK = auto()
     NOTE = auto()
+    PUBLISH = auto()
     RESOLVE = auto()
     ADOPT = auto()
     CLOSED_BY_VENDOR = auto()
@@ -65,6 +66,7 @@ class What(Enum):
 _ENTRIES = {
     EntryKind.ACK: What.ACK,
     EntryKind.NOTE: What.NOTE,
+    EntryKind.PUBLISH: What.PUBLISH,
     EntryKind.RESOLVE: What.RESOLVE,
     EntryKind.ADOPT: What.ADOPT,
     EntryKind.CLOSED_BY_VENDOR: What.CLOSED_BY_VENDOR,

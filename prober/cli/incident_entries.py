@@ -15,6 +15,7 @@ from prober.settings import Settings
 STEPS = {
     "ack": ("ack", "on-call has it"),
     "note": ("note", "a note for the record"),
+    "publish": ("publish", "words for everybody, on the public status pages"),
     "resolve": ("resolve", "customer and vendor agree that it is resolved"),
     "adopt": ("adopt", "a ticket that a person opened is the incident's"),
     "closed-by-vendor": ("closed_by_vendor", "the vendor has closed the ticket"),
@@ -46,6 +47,10 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         )
         if kind == "adopt":
             parser.add_argument("--ticket", required=True, metavar="N", help="the ticket's number")
+        if kind == "publish":
+            parser.add_argument(
+                "--value", default="", choices=("investigating", "identified", "monitoring"), help="the progress"
+            )
         if kind == "severity":
             parser.add_argument("--value", required=True, metavar="NAME", help="the severity's name in the pack")
         stored.add_config(parser, again=True)

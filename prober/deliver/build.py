@@ -16,6 +16,7 @@ from prober.deliver.jira import jira
 from prober.deliver.names import all_receivers, on_call_levels
 from prober.deliver.pagerduty import Pagerduty
 from prober.deliver.relays import Guard, peers
+from prober.deliver.statuspage import Statuspage
 from prober.deliver.template import Template
 from prober.deliver.twilio import Twilio
 from prober.deliver.webhook import Webhook
@@ -29,6 +30,7 @@ from prober.receivers import (
     PagerdutyReceiver,
     Receiver,
     SnmpReceiver,
+    StatuspageReceiver,
     TemplateReceiver,
     TwilioReceiver,
     ZendeskReceiver,
@@ -90,6 +92,8 @@ def _make(name: str, receiver: Receiver, redactor: Redactor) -> Delivery:
             return Alertmanager(name, own, redactor)
         case TwilioReceiver() as own:
             return Twilio(name, own, redactor)
+        case StatuspageReceiver() as own:
+            return Statuspage(name, own, redactor)
         case SnmpReceiver() as own:
             from prober.deliver.snmp import Snmp
 

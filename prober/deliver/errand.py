@@ -14,6 +14,7 @@ _FAMILY = {
     ActKind.NOTE: "ticket",
     ActKind.HOTLINE: "hotline",
     ActKind.ESCALATION: "escalation",
+    ActKind.STATUS: "status",
 }
 
 

@@ -22,6 +22,11 @@ def escalation_names(settings: Settings, service: str) -> Names:
     return tuple(name for name, _ in _named(f"{service}.escalation", settings.services[service].escalation))
 
 
+def status_page_names(settings: Settings, service: str) -> Names:
+    """Names of the status pages that are told of a service's incidents."""
+    return tuple(name for name, _ in _named(f"{service}.status_pages", settings.services[service].status_pages))
+
+
 def on_call_levels(settings: Settings) -> tuple[tuple[int, Names], ...]:
     """On-call's names by level, the first one paged at once: (seconds without an acknowledgement, names)."""
     levels: dict[int, list[str]] = {}
@@ -36,6 +41,7 @@ def all_receivers(settings: Settings) -> Iterator[tuple[str, Receiver]]:
         yield from _named(f"{service}.tickets", own.tickets)
         yield from _named(f"{service}.hotline", own.hotline)
         yield from _named(f"{service}.escalation", own.escalation)
+        yield from _named(f"{service}.status_pages", own.status_pages)
     yield from _named("on_call", settings.on_call)
 
 

@@ -8,7 +8,7 @@ function of the act and of the templates (`prober.deliver.wording`): no clock, n
 import re
 import textwrap
 
-from prober.deliver import wording
+from prober.deliver import public, wording
 from prober.deliver.view import View
 from rules.acts import Act, ActKind
 
@@ -40,6 +40,8 @@ _BY_HAND = {
 
 def subject(act: Act) -> str:
     """One line, the same for a whole thread but for "Re: "."""
+    if act.kind is ActKind.STATUS:
+        return _cut(public.told(act).name, SUBJECT)
     view = View(act)
     again = "Re: " if act.kind in (ActKind.NOTE, ActKind.PAGE_RESOLVE) else ""
     number = f"[{view.ticket}] " if again and view.ticket and "@" not in view.ticket else ""
@@ -49,6 +51,8 @@ def subject(act: Act) -> str:
 
 def summary(act: Act) -> str:
     """What happened, in one line."""
+    if act.kind is ActKind.STATUS:
+        return _cut(public.told(act).body, SUMMARY)
     view = View(act)
     head = _head(view)
     return _cut(f"{head}: {_happened(act, view)} [{view.incident}]", SUMMARY)
@@ -56,6 +60,8 @@ def summary(act: Act) -> str:
 
 def text(act: Act) -> str:
     """The plain text, lines ended by LF."""
+    if act.kind is ActKind.STATUS:  # everybody reads it
+        return f"{public.told(act).body}\n"
     return _render(act, "text.j2")
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import rules
 from prober import calendars, packs
-from prober.deliver.names import escalation_names, on_call_levels, receiver_names
+from prober.deliver.names import escalation_names, on_call_levels, receiver_names, status_page_names
 from prober.measure.clock import NS
 from prober.measure.evidence import Evidence
 from prober.measure.measure import Measure
 from prober.redact import Redactor
 from prober.settings import ApiEndpoint, Service, Settings, SmtpEndpoint, format_duration
-from rules.acts import Act
+from rules.acts import Act, ActKind
 from rules.conditions import Further
 from rules.incident import Level, Mode, Plan
 from rules.intermittent import Rate
@@ -43,6 +43,7 @@ def plan_of(settings: Settings, name: str, base: Path) -> Plan:
         page_again=(settings.page_again or 0) // 1000,
         escalation=escalation_names(settings, name),
         ask_for=service.ask_for // 1000,
+        status_pages=status_page_names(settings, name),
     )
 
 
@@ -86,6 +87,8 @@ def enricher(
     standing = standing_facts(settings, name)
 
     def enrich(act: Act) -> Act:
+        if act.kind is ActKind.STATUS:  # everybody may read its facts: nothing is added
+            return replace(act, facts=redactor.value(act.facts))
         onset = act.facts.get("onset")
         rule = {"version": rules.VERSION, "source": "configuration"} | dict(act.facts.get("rule") or {})
         facts = {
