@@ -23,6 +23,8 @@ MOST = 262_144
 TEXT, SUBJECT, HEADER = 4_000, 300, 1_000
 #: Parts and nested multiparts of a mail that are looked at.
 PARTS, NESTED = 50, 20
+#: Characters of a From: an address has 320 at most (RFC 5321 4.5.3.1), a name is what people bear.
+_FROM = 2_000
 #: Message-IDs that are looked at; a thread of ours names its first mail in all that follow.
 _REFERENCES = 60
 #: Headers that the rules judge by, and any that begin with list-.
@@ -65,12 +67,10 @@ def read(raw: bytes, at: int, *, size: int = 0, authority: str = "") -> Mail:
     if size > len(raw) or len(raw) > MOST:
         defects.append(f"only the first {min(len(raw), MOST)} of {max(size, len(raw))} bytes were read")
     message = _parsed(raw[:MOST], defects)
-    senders = [a for _, a in getaddresses([str(v) for v in message.get_all("from", [])][:5]) if "@" in a]
-    sender = harmless(senders[0].strip().lower(), limit=320) if len(set(senders)) == 1 else ""
     parts = list(_parts(message, defects))
     return Mail(
         at=at,
-        sender=sender,
+        sender=_sender(message, defects),
         subject=_decoded(str(message.get("subject", "")), SUBJECT, defects),
         text=_text(parts, defects),
         message_id="".join(_ids(message, "message-id")[:1]),
@@ -79,6 +79,20 @@ def read(raw: bytes, at: int, *, size: int = 0, authority: str = "") -> Mail:
         report=_report(message, parts),
         defects=tuple(dict.fromkeys(defects)),
     )
+
+
+def _sender(message: Message, defects: list[str]) -> str:
+    """The address of From; "" when there is none or several, or when nobody writes it so."""
+    values = [str(value) for value in message.get_all("from", [])][:5]
+    if any(len(value) > _FROM for value in values):
+        defects.append("its sender is too long to be read")
+        return ""
+    try:
+        senders = {address for _, address in getaddresses(values) if "@" in address}
+    except RecursionError:  # comments within comments
+        defects.append("its sender is nested too deeply to be read")
+        return ""
+    return harmless(senders.pop().strip().lower(), limit=320) if len(senders) == 1 else ""
 
 
 def _parsed(raw: bytes, defects: list[str]) -> Message:

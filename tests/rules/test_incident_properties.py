@@ -134,7 +134,7 @@ events: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 @given(plans, st.lists(events, max_size=30))
 def test_any_event_in_any_phase_is_handled_the_same_each_time_and_after_any_restart(
     plan: Plan, told: list[Event]

@@ -122,7 +122,3 @@ def test_the_trail_is_the_one_that_is_kept(name: str) -> None:
         path.write_text(now, encoding="utf-8")
     kept = path.read_text(encoding="utf-8")
     assert now == kept, "\n".join(difflib.unified_diff(kept.splitlines(), now.splitlines(), "kept", "now", lineterm=""))
-
-
-def test_the_same_events_give_the_same_trail() -> None:
-    assert trail(story("aivo")) == trail(story("aivo"))
