@@ -59,7 +59,8 @@ class Rehearsal:
     ) -> None:
         """Raises PackError and CalendarError for an agreement that cannot be used."""
         plan = plan_of(settings, service, base)
-        self.plan = replace(plan, service=f"{prefix}-{service}", mode=mode or plan.mode)
+        # The public is not told of what is only played.
+        self.plan = replace(plan, service=f"{prefix}-{service}", mode=mode or plan.mode, status_pages=())
         self.service = settings.services[service]
         self.state = ServiceState(self.plan)
         self.records: list[Record] = []
