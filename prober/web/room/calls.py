@@ -13,8 +13,8 @@ from rules.reasons import REASONS
 
 #: Shown of the first ones and of the newest ones.
 FIRST, NEWEST = 5, 5
-#: The newest are looked for within so many seconds before the end, among so many.
-_LOOK, _AMONG = 60, 300
+#: The newest are looked for among so many at most.
+_AMONG = 100
 #: Characters of a transcript.
 TRANSCRIPT = 6_000
 
@@ -46,11 +46,25 @@ class Calls:
 def calls_of(reader: Reader, service: str, since: int, until: int, redactor: Redactor) -> Calls:
     """Those that began within [since, until), UTC seconds. Raises StoreError."""
     kept = reader.count_failures(service, since, until)
-    found = list(reader.failures(service, since, until, FIRST))
-    if kept > FIRST:
-        last = list(reader.failures(service, max(since, until - _LOOK), until, _AMONG))[-NEWEST:]
+    if kept <= FIRST + NEWEST:
+        found = list(reader.failures(service, since, until, FIRST + NEWEST))
+    else:
+        found = list(reader.failures(service, since, until, FIRST))
+        last = list(reader.failures(service, _tail(reader, service, since, until), until, _AMONG))[-NEWEST:]
         found += [each for each in last if each not in found]
     return Calls(tuple(_call(each, redactor) for each in found), kept)
+
+
+def _tail(reader: Reader, service: str, since: int, until: int) -> int:
+    """A second from which on few calls failed, and yet enough to show."""
+    first, last = since, until
+    while last - first > 1:
+        middle = (first + last) // 2
+        n = reader.count_failures(service, middle, until)
+        if NEWEST <= n <= _AMONG:
+            return middle
+        first, last = (middle, last) if n > _AMONG else (first, middle)
+    return first
 
 
 def _call(failure: StoredFailure, redactor: Redactor) -> FailedCall:

@@ -183,6 +183,7 @@ _ACTS = {
     "note": "note in the ticket",
     "hotline": "call to the hotline",
     "escalation": "escalation",
+    "publish": "word on the status pages",
 }
 OUTCOMES = {
     "accepted": "was accepted",
@@ -234,7 +235,7 @@ _WORDS: Mapping[str, Words] = {
     K.PLAN: _with("The configuration changed", "changed"),
     K.CLOCK: _stepped,
     K.REOPENED: _saying("Reopened: what was closed is not resolved"),
-    K.LIFE: lambda d: STEPS.get(line(d.get("step")), line(d.get("step"))),
+    K.LIFE: lambda d: STEPS.get(line(d.get("step")), line(d.get("step")) or "A step in the ticket's life"),
     K.CONFIRMED: _saying("Somebody else sees it too"),
     K.ASKED: _asked,
     K.CONSENTED: _saying("Consented: ticket and hotline may go out"),
@@ -255,6 +256,8 @@ _WORDS: Mapping[str, Words] = {
     K.NOT_PAGED: _with("Nobody was paged", "step", "why"),
     K.TOLD: _with("On-call was told", "value"),
     K.VENDOR_STATUS: _status,
+    "published": _saying("Said on the public status pages"),
+    "would_publish": _with("Observing: status pages would be told", "step", "receivers"),
 }
 _MARKS: Mapping[str, str] = {
     K.OPENED: "bad",
