@@ -1,8 +1,10 @@
 """Status pages from the configuration to their acts: told by name, with what is public alone, and of nothing that is played."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from serving import RAW
 
 from prober import config
@@ -16,6 +18,8 @@ from prober.rehearsal import Rehearsal
 from rules.acts import Act, ActKind
 from rules.model import Condition
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "status-page.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 PAGES: list[dict[str, Any]] = [
     {"statuspage": {"page": "abc", "component": "c1", "api_key": "s3cret-key"}},
     {"name": "own", "webhook": {"url": "http://127.0.0.1:9/status"}},
@@ -48,3 +52,12 @@ def test_nothing_is_added_to_what_they_are_told_and_no_secret_stays_in_it() -> N
 def test_the_public_is_not_told_of_an_exercise() -> None:
     played = Rehearsal(settings(), Path(), "bird", Condition.UNAVAILABLE, prefix="drill", exercise=True)
     assert played.plan.status_pages == ()
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_the_documents_examples_load(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "prober.yaml"
+    path.write_text(text, encoding="utf-8")
+    found = config.load(path, {"STATUSPAGE_KEY": "statuspage-key"}).settings
+    assert found.services["bird"].public
+    assert found.web.accent == "#0b57b0" or found.services["bird"].status_pages
