@@ -98,6 +98,9 @@ def test_an_automatic_answer_gives_the_number_and_a_person_s_answer_stops_the_cl
             api.script.always = "ok"
             (note, *_) = desk.wait_for("note", "bird")
             assert note.mail is not None
+            until(
+                lambda: program.metric("prober_mailbox_up", mailbox="box") == 1.0, "the mailbox is said to be in reach"
+            )
             assert note.mail["In-Reply-To"] == ticket.mail["Message-ID"]
             assert "[48213]" in note.mail["Subject"]
             program.stop()

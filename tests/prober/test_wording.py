@@ -172,14 +172,14 @@ class Shouting(gettext.NullTranslations):
         return f"«{message}»"
 
 
-@pytest.mark.parametrize("kind", ActKind)
-def test_every_sentence_of_a_template_can_be_said_otherwise_by_a_catalogue(kind: ActKind) -> None:
+@pytest.mark.parametrize("kind", ["page", "page_resolve", "ticket", "note", "hotline", "escalation"])
+def test_every_sentence_of_a_template_can_be_said_otherwise_by_a_catalogue(kind: str) -> None:
     catalogue = Shouting()
     with using(Wording(translations=catalogue)) as trouble:
-        words = texts.text(act(kind, NAME))
+        words = texts.text(act(ActKind(kind), NAME))
     assert trouble == []
     assert len(catalogue.asked) > 5
-    plain = texts.text(act(kind, NAME))
+    plain = texts.text(act(ActKind(kind), NAME))
     assert " ".join(words.replace("«", "").replace("»", "").split()).lower() == " ".join(plain.split()).lower()
 
 
