@@ -15,7 +15,7 @@ from prober.store.days import Day, Days
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
 from prober.store.figures import DAY, HOUR, MINUTE, Figures
 from prober.store.place import is_there
-from prober.store.query import attempts_of, closed_through, runs_between
+from prober.store.query import attempts_of, closed_through, open_runs, runs_between
 from prober.store.spans import Spans, Whole, added_up, to_add_up
 from prober.store.values import ActStatus, Certificate, FigureRow, IncidentHead, SeriesKey
 from rules.acts import Act, ActResult
@@ -163,6 +163,16 @@ class Reader:
     def added_up(self, whole: Whole) -> FigureRow | None:
         """Such an hour or day, for the writer; None when what it is made of has gone."""
         return added_up(self._db, whole)
+
+    def newest(self) -> Iterator[tuple[SeriesKey, int, Cell]]:
+        """Each series that goes on: its service's last closed second (UTC), and its cell in it. One look at all of them."""
+        closed: dict[str, int | None] = {}
+        for key, run in open_runs(self._db):
+            if key.service not in closed:
+                closed[key.service] = self.closed(key.service)
+            last = closed[key.service]
+            if last is not None and last >= run.start:
+                yield key, last, run.cell(last)
 
     def incidents(self, service: str | None = None) -> tuple[IncidentHead, ...]:
         """Oldest first."""

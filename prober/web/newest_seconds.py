@@ -10,7 +10,7 @@ follow their channel by a commit.
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -51,7 +51,7 @@ class NewestSeconds:
         found: dict[SeriesKey, tuple[int, Cell]] = {}
         why = ""
         try:
-            found = await self._stored.ask(lambda reader: _newest(reader, keys))
+            found = await self._stored.ask(_newest)
         except NoStoreError:
             pass  # nothing is on disk yet: the link may know more
         except StoreError as error:
@@ -79,15 +79,8 @@ class NewestSeconds:
         return StreamingResponse(_lines(key, found), media_type="application/jsonl", headers=_HEADERS)
 
 
-def _newest(reader: Reader, keys: Iterable[SeriesKey]) -> dict[SeriesKey, tuple[int, Cell]]:
-    found: dict[SeriesKey, tuple[int, Cell]] = {}
-    closed: dict[str, int | None] = {}
-    for key in keys:
-        if key.service not in closed:
-            closed[key.service] = reader.closed(key.service)
-        if (last := closed[key.service]) is not None:
-            found.update((key, told) for told in reader.seconds(key, last, last + 1))
-    return found
+def _newest(reader: Reader) -> dict[SeriesKey, tuple[int, Cell]]:
+    return {key: (second, cell) for key, second, cell in reader.newest()}
 
 
 def _configured(settings: Settings) -> Iterator[SeriesKey]:

@@ -70,7 +70,7 @@ class Visit:
         self.wrong: list[str] = []
         self.context = context
         self._url = url
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(40_000)  # the machine may be loaded
         context.route(lambda asked: not asked.startswith(f"{url}/"), self._foreign)
         context.on("request", self._requested)
         context.on("console", self._said)

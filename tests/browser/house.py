@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from prober.board import WIDTH, Column
 from prober.link import Message
 from rules.model import Cell
@@ -110,6 +112,7 @@ def opened(folder: Path) -> Iterator[House]:
     now = int(time.time())
     planted.plant(folder, now)
     with served(planted.KEYS) as process:
+        process.client.timeout = httpx.Timeout(60)  # it may start slowly
         measure = process.measure
         for index in range(len(planted.KEYS)):
             called(measure.board, index, (0.001, 0.002, 0.0, 0.05, 0.01))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.peer("chromium")
 DOWN = {"": planted.DOWN, "api": planted.DOWN, "smtp": planted.OK}
 FINE = {"": planted.BOTH, "api": planted.BOTH, "smtp": planted.OK}
 #: Long enough for a machine that is loaded.
-SOON = 30_000
+SOON = 40_000
 
 
 def readout(page: Page, figure: str = "bird-smtp") -> str:

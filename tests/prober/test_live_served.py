@@ -10,7 +10,7 @@ import httpx
 from serving import Served, second, served, totals
 
 #: Long enough for a machine that is loaded.
-SOON = 30.0
+SOON = 60.0
 
 
 def lines(answer: httpx.Response) -> Iterator[str]:
@@ -20,7 +20,7 @@ def lines(answer: httpx.Response) -> Iterator[str]:
 
 def ready(process: Served, folder: Path) -> None:
     process.measure.setup(folder)
-    process.measure.expect("ready")
+    process.measure.expect("ready", within=60)
     process.measure.send(totals(), second(1_795_341_600))
     process.wait_for("/-/ready", 200)
 
