@@ -74,7 +74,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         rf"\1{HIDDEN}",
     ),
     (  # a form's body
-        ("pass", "pwd", "secret", "key=", "token="),
+        ("password=", "passwd=", "pwd=", "secret=", "key=", "token="),
         re.compile(
             r"(?i)\b((?:password|passwd|pwd|(?:client_)?secret|api[_-]?key|(?:access_|refresh_|auth_)token)=)[^&\s\"'<>#]+"
         ),
@@ -86,7 +86,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         rf"\1{HIDDEN}",
     ),
     (  # a JSON Web Token (RFC 7519)
-        ("eyj",),
+        (".eyj",),
         re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+"),
         HIDDEN,
     ),

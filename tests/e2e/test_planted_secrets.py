@@ -301,14 +301,14 @@ def test_what_is_searched_for_is_found_where_it_stands() -> None:
         assert found("x", line)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_no_output_shows_a_secret_whatever_the_peers_say(tmp_path: Path) -> None:
     shown: list[tuple[str, bytes]] = []
     with outside() as (loop, desk):
         parrots = Parrots(loop)
         with contextlib.closing(parrots), Program(tmp_path, planted(desk, parrots, 9)) as program:
             program.start()
-            desk.wait_for("page")
+            desk.wait_for("page", within=180)  # a busy machine stalls, and then nothing is judged for a while
             desk.wait_for("ticket")
             desk.wait_for("hotline")
             [incident] = program.incidents()
