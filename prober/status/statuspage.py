@@ -1,5 +1,6 @@
 """The picture in the shapes of the Statuspage API v2, so that what reads any Statuspage page reads ours."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,7 +9,7 @@ from prober.status.incidents import PublicIncident
 from prober.status.picture import Line, Picture, PublicService
 from prober.status.planned import Planned
 from prober.status.states import COMPONENT, WORDS, State, worst
-from prober.web.pages import iso
+from prober.web.pages import instant
 
 #: Incidents and maintenances in a list, as Statuspage gives them.
 MOST = 50
@@ -56,6 +57,11 @@ def document(picture: Picture, name: str) -> dict[str, Any]:
         case _:
             parts["scheduled_maintenances"] = _maintenances(picture, [w for w in windows if w.on(picture.now)])
     return parts
+
+
+def stamp(second: float) -> str:
+    """RFC 3339 with milliseconds, as Statuspage writes it: there are clients that read nothing else."""
+    return dt.datetime.fromtimestamp(int(second), dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def page(picture: Picture) -> dict[str, Any]:
@@ -115,12 +121,12 @@ def _component(picture: Picture, service: PublicService, line: Line, place: int)
         "id": component_id(service.name, line.channel),
         "name": line.title,
         "status": COMPONENT[standing.state],
-        "created_at": iso(first),
-        "updated_at": iso(standing.since) if standing.since else _minute(picture),
+        "created_at": stamp(first),
+        "updated_at": stamp(standing.since) if standing.since else _minute(picture),
         "position": place,
         "description": words if not standing.why else f"{WORDS[standing.state]}: {standing.why}",
         "showcase": True,
-        "start_date": iso(first)[:10],
+        "start_date": stamp(first)[:10],
         "group_id": None,
         "page_id": page_id(picture),
         "group": False,
@@ -150,13 +156,13 @@ def _incident(picture: Picture, incident: PublicIncident) -> dict[str, Any]:
         "id": own,
         "name": incident.name,
         "status": incident.status,
-        "created_at": iso(incident.opened),
-        "updated_at": iso(incident.changed),
-        "monitoring_at": iso(incident.monitoring) if incident.monitoring else None,
-        "resolved_at": iso(incident.resolved) if incident.resolved else None,
+        "created_at": stamp(incident.opened),
+        "updated_at": stamp(incident.changed),
+        "monitoring_at": stamp(incident.monitoring) if incident.monitoring else None,
+        "resolved_at": stamp(incident.resolved) if incident.resolved else None,
         "impact": incident.impact,
         "shortlink": f"{picture.url}/history/{own}",
-        "started_at": iso(incident.began),
+        "started_at": stamp(incident.began),
         "page_id": page_id(picture),
         "incident_updates": list(reversed(updates)),
         "components": mine,
@@ -170,7 +176,7 @@ def _touched(incident: PublicIncident) -> set[str]:
 def _update(
     incident: str, number: int, said: str, text: str, at: int, affected: list[dict[str, str]] | None
 ) -> dict[str, Any]:
-    when = iso(at)
+    when = stamp(at)
     return {
         "id": short("update", f"{incident}/{number}"),
         "status": said,
@@ -197,26 +203,26 @@ def _maintenance(picture: Picture, window: Planned) -> dict[str, Any]:
     turned = {"scheduled": 0, "in_progress": window.start, "completed": window.end}[said]
     at = turned or min(window.start, int(now) // 60 * 60)
     touched = {component_id(name, "") for name in window.services}
-    text = f"{window.title}: {iso(window.start)} to {iso(window.end)}"
+    text = f"{window.title}: {instant(window.start)} to {instant(window.end)}"
     return {
         "id": own,
         "name": window.title,
         "status": said,
-        "created_at": iso(at),
-        "updated_at": iso(at),
+        "created_at": stamp(at),
+        "updated_at": stamp(at),
         "monitoring_at": None,
-        "resolved_at": iso(window.end) if said == "completed" else None,
+        "resolved_at": stamp(window.end) if said == "completed" else None,
         "impact": "maintenance",
         "shortlink": f"{picture.url}/",
-        "started_at": iso(window.start),
+        "started_at": stamp(window.start),
         "page_id": page_id(picture),
         "incident_updates": [_update(own, 0, said, text, at, None)],
         "components": [c for c in components(picture) if c["id"] in touched],
-        "scheduled_for": iso(window.start),
-        "scheduled_until": iso(window.end),
+        "scheduled_for": stamp(window.start),
+        "scheduled_until": stamp(window.end),
     }
 
 
 def _minute(picture: Picture) -> str:
     """As of when it is, by the minute, so that what has not changed is the same document for a while."""
-    return iso(int(picture.now) // 60 * 60)
+    return stamp(int(picture.now) // 60 * 60)

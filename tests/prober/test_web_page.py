@@ -232,6 +232,30 @@ def test_incidents_are_told_in_neutral_words(store: Path) -> None:
     assert "2026-11-17 No incident." in said
 
 
+def test_a_persons_words_are_public_where_they_were_entered_to_be(store: Path) -> None:
+    name, at = "bird-1", LAST - 900
+    told = {"by": "Erika Mustermann", "via": "cli"}
+    ps.write(
+        store,
+        ps.incident(
+            name,
+            ps.raised(name, at),
+            ps.record(
+                name, at + 60, RecordKind.PUBLISHED, text="Mail is late.\nWe know why.", value="identified", **told
+            ),
+            ps.record(name, at + 120, RecordKind.LIFE, step="workaround", text="T-987654", **told),
+            ps.record(name, at + 180, RecordKind.LIFE, step="intake", text="T-987654", **told),
+            ps.record(name, at + 240, RecordKind.CLOSED, how="closed_by_vendor", **told),
+            ps.record(name, at + 300, RecordKind.REOPENED, text="T-987654", **told),
+        ),
+    )
+    said = page(fit(Desk(store=store))).said
+    assert "Identified 2026-11-22 09:47:38 UTC Mail is late. We know why." in said
+    assert "Identified 2026-11-22 09:48:38 UTC A work-around is available." in said
+    assert "Monitoring 2026-11-22 09:51:38 UTC The incident was reopened." in said
+    assert not {"Erika", "T-987654", "intake"} & set(re.split(r"\W", said))
+
+
 def test_what_concerns_our_on_call_alone_is_not_public(store: Path) -> None:
     ps.write(
         store, ps.incident("x-1", ps.raised("x-1", LAST, severity="internal", condition="failing"), severity="internal")
