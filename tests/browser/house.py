@@ -32,6 +32,7 @@ class Shown:
 
 PAGES = (
     Shown("status", "/", "Bird Email"),
+    Shown("history", "/history", "Incidents, the newest first"),
     Shown("live", "/live", "SMTP: injection"),
 )  # fmt: skip
 
