@@ -148,11 +148,18 @@ def _trouble(now: int) -> dict[str, Any]:
             "failures": failures, "figures": tuple(_minutes(now))}  # fmt: skip
 
 
+OPENING = {
+    "severity": "critical",
+    "condition": "unavailable",
+    "scope": "",
+    "bad": 60,
+    "reasons": {"http_status_503": 60},
+}
 FACTS = {"service": "bird", "title": "Bird Email", "condition": "unavailable", "severity": "critical"}
 
 
 def _trail(incident: str, raised: int, recovered: int, closed: int) -> Iterator[Record]:
-    yield Record(incident, raised, RecordKind.OPENED, {"severity": "critical", "bad": 60, "reasons": {"x": 60}})
+    yield Record(incident, raised, RecordKind.OPENED, OPENING)
     if recovered:
         yield Record(incident, recovered, RecordKind.RECOVERED, {})
     if closed:
