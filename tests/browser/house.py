@@ -34,7 +34,6 @@ PAGES = (
     Shown("status", "/", "Bird Email"),
     Shown("history", "/history", "Incidents, the newest first"),
     Shown("live", "/live", "SMTP: injection"),
-    Shown("history", "/history", "unavailable"),
     Shown("incidents", "/incidents", "aivo-recovered"),
     Shown("room", "/incidents/bird-open", "What is wrong"),
     Shown("room-closed", "/incidents/bird-closed", "What is wrong"),
