@@ -76,6 +76,7 @@ __all__ = [
 ]
 
 Tls = Literal["none", "starttls", "implicit"]
+_TLS = "starttls: TLS after the greeting; implicit: from the first byte; none: no TLS"
 
 
 def _from(description: str) -> Any:
@@ -85,16 +86,16 @@ def _from(description: str) -> Any:
 class Contact(Section):
     """Whom the vendor reaches."""
 
-    name: OneLine = ""
+    name: OneLine = Field("", description="whom the vendor asks for")
     phone: OneLine = Field("", description='the telephone number, in quotes: "+49 30 1234567"')
-    email: OneLine = ""
+    email: OneLine = Field("", description="where the vendor writes")
 
 
 class Customer(Section):
     """The vital information that the hotline takes (company, contact's name, telephone, e-mail)."""
 
-    company: OneLine = ""
-    contact: Contact = Contact()
+    company: OneLine = Field("", description="the customer's name, as the vendor knows it")
+    contact: Contact = Field(Contact(), description="whom the vendor reaches: name, phone, email")
 
 
 class Expect(Section):
@@ -113,8 +114,8 @@ class Control(Section):
 
     name: Name = Field(description="the control's name", examples=["dns"])
     tcp: HostPort | None = Field(None, description="host:port; a TCP handshake is a success")
-    url: Url | None = None
-    expect: Expect = Expect()
+    url: Url | None = Field(None, description="an address to call; what `expect` says is a success")
+    expect: Expect = Field(Expect(), description="what the reply to url must be; default: a status of 2xx")
     ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
     resolve: tuple[Address, ...] = Field((), description="fixed addresses, instead of the name's")
 
@@ -123,10 +124,10 @@ class Relay(Section):
     """How mail leaves."""
 
     host: Host = Field(description="the relay's name or address", examples=["mx1.example.com"])
-    port: Port = 587
-    tls: Tls = "starttls"
-    username: OneLine | None = None
-    password: Secret | None = None
+    port: Port = Field(587, description="the relay's port")
+    tls: Tls = Field("starttls", description=_TLS)
+    username: OneLine | None = Field(None, description="whom to log in as; default: no login")
+    password: Secret | None = Field(None, description="the password of username")
     password_file: File | None = Field(None, description="a file that holds the password")
     ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
@@ -135,7 +136,7 @@ class Login(Section):
     """SMTP AUTH (RFC 4954)."""
 
     username: OneLine = Field(description="whom to log in as", examples=["SMTP_Injection"])
-    password: Secret | None = None
+    password: Secret | None = Field(None, description="the password, often an API key")
     password_file: File | None = Field(None, description="a file that holds the password")
 
 
@@ -146,9 +147,9 @@ class Mail(Section):
     to: MailAddress = Field(
         description="the recipient's address, best one that swallows mail (a sink)", examples=["sink@example.com"]
     )
-    subject: OneLine = "prober injection"
-    headers: dict[MailHeaderName, OneLine] = Field({})
-    body: str = ""
+    subject: OneLine = Field("prober injection", description="the subject of each mail")
+    headers: dict[MailHeaderName, OneLine] = Field({}, description="further headers of each mail")
+    body: str = Field("", description="the text of each mail; default: a line that says what it is")
     size: int = Field(0, ge=0, le=10_000_000, description="bytes to which the body is filled up")
 
 
@@ -157,7 +158,7 @@ class ClientCert(Section):
 
     cert: File = Field(description="a PEM file of the certificate and its chain", examples=["client.pem"])
     key: File | None = Field(None, description="a PEM file of the key, where it is not in cert")
-    password: Secret | None = None
+    password: Secret | None = Field(None, description="the key's password, where it has one")
     password_file: File | None = Field(None, description="a file that holds the key's password")
 
 
@@ -165,29 +166,31 @@ class Endpoint(Section):
     """What is common to everything that is called."""
 
     name: Name = Field(description="the endpoint's name, unique in its channel", examples=["account"])
-    every: Duration | None = Field(None, description="default: the service's")
-    timeout: Duration | None = Field(None, description="default: the service's")
+    every: Duration | None = Field(None, description="between two calls; default: the service's")
+    timeout: Duration | None = Field(None, description="a call ends at the latest after it; default: the service's")
     hold: int | None = Field(None, ge=1, description="calls in flight at most; default: timeout / every + 1")
     ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
-    client_cert: ClientCert | None = None
+    client_cert: ClientCert | None = Field(None, description="the certificate that the server asks for")
     sni: Host | None = Field(None, description="the name asked for in TLS and verified, instead of the host's")
     verify: bool = Field(True, description="verify the peer's certificate")
     resolve: tuple[Address, ...] = Field((), description="fixed addresses, instead of the name's")
-    connection: Literal["fresh", "reuse"] = "fresh"
+    connection: Literal["fresh", "reuse"] = Field(
+        "fresh", description="fresh: a new connection for each call; reuse: one is kept while the server keeps it"
+    )
 
 
 class ApiEndpoint(Endpoint):
     """An HTTP endpoint of the channel `api`."""
 
     url: Url = Field(description="the address to call", examples=["https://api.example.com/v1/account"])
-    method: Method = "GET"
-    headers: dict[HeaderName, HeaderValue] = Field({})
+    method: Method = Field("GET", description="the request's method")
+    headers: dict[HeaderName, HeaderValue] = Field({}, description="the request's headers; their values are secrets")
     headers_file: dict[HeaderName, File] = Field({}, description="files that hold headers' values")
     body: str | None = Field(None, description="the request's body")
-    expect: Expect = Expect()
+    expect: Expect = Field(Expect(), description="what the reply must be; default: a status of 2xx")
     engine: Literal["wire", "httpx"] = Field("wire", description="httpx for HTTP/2, redirects and proxies")
-    http2: bool = Field(False, description="engine: httpx alone")
-    follow_redirects: bool = Field(False, description="engine: httpx alone")
+    http2: bool = Field(False, description="speak HTTP/2 where the server does; engine: httpx alone")
+    follow_redirects: bool = Field(False, description="go where redirects lead; engine: httpx alone")
     proxy: ProxyUrl | None = Field(None, description="a proxy's URL, may hold credentials; engine: httpx alone")
     proxy_file: File | None = Field(None, description="a file that holds the proxy's URL")
     vendor: VendorName = Field(
@@ -199,11 +202,11 @@ class SmtpEndpoint(Endpoint):
     """An SMTP endpoint of the channel `smtp`."""
 
     host: Host = Field(description="the server's name or address", examples=["smtp.example.com"])
-    port: Port = 587
-    tls: Tls = "starttls"
-    login: Login | None = None
+    port: Port = Field(587, description="the server's port")
+    tls: Tls = Field("starttls", description=_TLS)
+    login: Login | None = Field(None, description="how to log in (AUTH); default: no login")
     helo: Host | None = Field(None, description="the name given in EHLO; default: this machine's")
-    mail: Mail | None = None
+    mail: Mail | None = Field(None, description="the message that is handed over; depth rcpt and data need it")
     depth: Literal["banner", "ehlo", "tls", "auth", "rcpt", "data"] = Field("data", description="how far a call goes")
     vendor: VendorName = Field(
         default_factory=vendor_of_host, description="whose error texts: auto (by the host), generic, sparkpost, bird"
@@ -213,8 +216,8 @@ class SmtpEndpoint(Endpoint):
 class Channels(Section):
     """The agreement's two limbs."""
 
-    api: tuple[ApiEndpoint, ...] = ()
-    smtp: tuple[SmtpEndpoint, ...] = ()
+    api: tuple[ApiEndpoint, ...] = Field((), description="what is called by HTTP")
+    smtp: tuple[SmtpEndpoint, ...] = Field((), description="what takes mail by SMTP")
 
 
 class Persistence(Section):
@@ -261,18 +264,26 @@ class Service(Section):
         examples=["bird-email-enterprise"],
     )
     terms: dict[str, Any] = Field({}, description="what the agreement leaves to the customer, such as hotline")
-    mode: Literal["observe", "ask", "act"] = "act"
-    every: Duration = 1000
-    timeout: Duration = 10_000
-    persistence: Persistence = Field(default_factory=Persistence)
-    intermittent: Intermittent = Intermittent()
-    slow: Slow | None = Field(None, description="default: nobody asks how fast a success was")
-    replies: Replies = Replies()
-    status_page: StatusPage | None = None
+    mode: Literal["observe", "ask", "act"] = Field(
+        "act",
+        description="act: ticket and hotline go out by themselves; ask: on-call is asked first, and they go out after"
+        " ask_for; observe: on-call alone is paged, and told what would have been done",
+    )
+    every: Duration = Field(1000, description="between two calls of an endpoint")
+    timeout: Duration = Field(10_000, description="a call ends at the latest so long after its begin")
+    persistence: Persistence = Field(
+        default_factory=Persistence, description="when Unavailability is persistent, and when it is over"
+    )
+    intermittent: Intermittent = Field(
+        Intermittent(), description="when unavailable seconds that come and go are too many"
+    )
+    slow: Slow | None = Field(None, description="when successes are too slow; default: nobody asks how fast they were")
+    replies: Replies = Field(Replies(), description="how the vendor answers tickets")
+    status_page: StatusPage | None = Field(None, description="the vendor's status page, read while an incident is open")
     maintenance: tuple[Maintenance, ...] = Field((), description="announced windows; nobody is paged within them")
     channels: Channels = Field(description="api, smtp or both, each a list of endpoints", examples=[{}])
-    tickets: tuple[Receiver, ...] = ()
-    hotline: tuple[Receiver, ...] = ()
+    tickets: tuple[Receiver, ...] = Field((), description="who takes the ticket; tried in turn until one accepts")
+    hotline: tuple[Receiver, ...] = Field((), description="who calls the vendor's hotline; tried in turn")
     escalation: tuple[Receiver, ...] = Field(
         (), description="who reaches the agreement's point of escalation, such as the Technical Account Manager"
     )
@@ -285,43 +296,49 @@ class Service(Section):
 class Web(Access, Look):
     """Who may change things over HTTP, and whether /probe takes targets that are not configured."""
 
-    token: Secret | None = None
+    token: Secret | None = Field(None, description="whoever has it may enter steps and reload")
     token_file: File | None = Field(None, description="a file that holds the token")
-    probe_any_target: bool = False
+    probe_any_target: bool = Field(False, description="/probe calls targets too that are not configured")
 
 
 class Retention(Section):
     """How long what is large is kept."""
 
-    failures: Duration = 90 * 86_400_000
+    failures: Duration = Field(90 * 86_400_000, description="failed calls with their transcripts")
     minutes: Duration = Field(30 * 86_400_000, description="calls by the minute; hours and days are kept for good")
 
 
 class Settings(Section):
     """The whole file."""
 
-    customer: Customer = Customer()
+    customer: Customer = Field(Customer(), description="who we are: what tickets and the hotline's script say")
     location: OneLine = Field("", description="where this prober stands, such as fra1")
     listen: Listen = Field("127.0.0.1:9580", description="where the pages and metrics are served: address:port")
     store: str = Field(
-        "sqlite:///prober.db", pattern=r"^sqlite:///[^?#\x00-\x1f]*[^/?#\x00-\x1f]$", description="sqlite:///PATH"
+        "sqlite:///prober.db",
+        pattern=r"^sqlite:///[^?#\x00-\x1f]*[^/?#\x00-\x1f]$",
+        description="the store's file: sqlite:///PATH",
     )
-    web: Web = Web()
-    retention: Retention = Retention()
-    metrics_by_endpoint: bool | None = Field(None, description="default: up to 1,000 endpoints")
-    nameservers: tuple[Nameserver, ...] = Field((), description="addresses; default: the system's")
-    controls: tuple[Control, ...] = ()
+    web: Web = Field(Web(), description="the pages: who may change what, their address and looks")
+    retention: Retention = Field(Retention(), description="how long what is large is kept")
+    metrics_by_endpoint: bool | None = Field(
+        None, description="metrics tell each endpoint apart; default: up to 1,000 endpoints"
+    )
+    nameservers: tuple[Nameserver, ...] = Field((), description="whom names are asked of; default: the system's")
+    controls: tuple[Control, ...] = Field(
+        (), description="reference endpoints outside the vendor; without any, no time-out counts as the vendor's"
+    )
     relays: tuple[Relay, ...] = Field((), description="how mail leaves, in this order")
     mailboxes: tuple[Mailbox, ...] = Field((), description="where vendors' replies come in")
     maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of all services")
-    heartbeat: Heartbeat | None = None
+    heartbeat: Heartbeat | None = Field(None, description="an outside watcher that is told that we measure")
     texts: File | None = Field(None, description="a folder of templates that take the place of built-in ones")
     hide: tuple[Secret, ...] = Field(
         (),
         description="further texts that are secrets, such as a key within a URL; those of ${..._KEY} and its like are",
     )
-    services: dict[Name, Service] = Field({})
-    on_call: tuple[OnCallReceiver, ...] = ()
+    services: dict[Name, Service] = Field({}, description="what is measured, each under one agreement")
+    on_call: tuple[OnCallReceiver, ...] = Field((), description="who is paged; all of them, level by level (after)")
     page_again: Duration | None = Field(
         None, description="pages are repeated so often until somebody acknowledges; default: they are not"
     )

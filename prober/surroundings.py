@@ -23,9 +23,11 @@ class Mailbox(Section):
     name: Name | None = Field(None, description="default: the host's name")
     host: Host = Field(description="the server's name or address", examples=["imap.example.com"])
     port: Port | None = Field(None, description="default: 993, without implicit TLS 143")
-    tls: Literal["none", "starttls", "implicit"] = "implicit"
+    tls: Literal["none", "starttls", "implicit"] = Field(
+        "implicit", description="implicit: TLS from the first byte; starttls: after the greeting; none: no TLS"
+    )
     username: OneLine = Field(description="whom to log in as", examples=["oncall@example.com"])
-    password: Secret | None = None
+    password: Secret | None = Field(None, description="the password of username")
     password_file: File | None = Field(None, description="a file that holds the password")
     folder: OneLine = Field("INBOX", description="the folder that replies come into")
     every: Duration = Field(30_000, description="between two looks, where the server has no IDLE")
@@ -70,7 +72,7 @@ class StatusPage(Section):
 class Maintenance(Section):
     """A maintenance window: start and end, repeated by `every` if it is given; or a calendar file."""
 
-    title: OneLine = "maintenance"
+    title: OneLine = Field("maintenance", description="what people read of it")
     start: OneLine | None = Field(
         None, description="ISO 8601, such as 2026-11-22T02:00; with an offset, or in time_zone"
     )
@@ -86,7 +88,7 @@ class Heartbeat(Section):
     url: Annotated[ProxyUrl, AfterValidator(_ping_url)] | None = Field(None, description="the address to call")
     url_file: File | None = Field(None, description="a file that holds url")
     every: Duration = Field(60_000, description="between two calls")
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST"] = Field("GET", description="how the address is called")
     signals: bool = Field(
         False, description="also call url/start at the start and url/fail when we are not fit to measure"
     )

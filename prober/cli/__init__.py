@@ -49,6 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    chosen = next((word for word in arguments if not word.startswith("-")), "")
+    parser, run = parser_of(chosen)
+    args = parser.parse_args(arguments)
+    if run is None:
+        parser.print_help(sys.stderr)
+        return Exit.USAGE
+    return int(run(args))
+
+
+def parser_of(chosen: str) -> tuple[argparse.ArgumentParser, Run | None]:
+    """The parser of a command line, which knows the arguments of the chosen command alone, and what runs it."""
     parser = argparse.ArgumentParser(
         prog="prober",
         description="Holds a mail vendor to its support agreement: measures every second, decides as the agreement"
@@ -59,13 +70,7 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version)
-    chosen = next((word for word in arguments if not word.startswith("-")), "")
-    run = _commands(parser, chosen)
-    args = parser.parse_args(arguments)
-    if run is None:
-        parser.print_help(sys.stderr)
-        return Exit.USAGE
-    return int(run(args))
+    return parser, _commands(parser, chosen)
 
 
 def _commands(parser: argparse.ArgumentParser, chosen: str) -> Run | None:
