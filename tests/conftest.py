@@ -4,6 +4,11 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says nothing on a busy machine.
+settings.register_profile("prober", deadline=None)
+settings.load_profile("prober")
 
 #: Peer -> the program by which it is known to be installed, and Debian's package.
 PEERS = {
