@@ -26,6 +26,8 @@ QUEUED = 10_000  # lines
 PARTING = 1.0  # seconds that the end waits for a slow reader, twice at most
 
 Style = Literal["text", "json"]
+#: Characters of a message or a field.
+_MOST = 8192
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]+\Z")
 _LEVELS = {"CRITICAL": "crit", "ERROR": "error", "WARNING": "warn", "INFO": "info", "DEBUG": "debug"}
 
@@ -134,17 +136,22 @@ def _event(record: logging.LogRecord, redactor: Redactor) -> dict[str, Any]:
         "time": _time(record.created),
         "level": _LEVELS.get(record.levelname, record.levelname.lower()),
         "logger": record.name,
-        "message": redactor.text(record.getMessage()),
+        "message": _cut(redactor.text(record.getMessage())),
     }
     extra = getattr(record, "fields", None)
     if isinstance(extra, Mapping):
         for name, value in redactor.value({str(key): _plain(item) for key, item in extra.items()}).items():
-            event[name if name not in event else f"{name}_"] = value
+            event[name if name not in event else f"{name}_"] = _cut(value) if isinstance(value, str) else value
     if record.exc_info and record.exc_info[1] is not None:
         event["traceback"] = redactor.text(_traceback(record.exc_info[1]))
     elif record.exc_text and not record.exc_info:
         event["traceback"] = redactor.text(record.exc_text)
     return event
+
+
+def _cut(text: str) -> str:
+    """No text from outside makes a line of megabytes; secrets have gone before it is cut."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}... ({len(text) - _MOST} more characters)"
 
 
 def _plain(value: object) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 from prober.config import ConfigError, Loaded, load
 from prober.store import Reader, locate
 
+#: Characters of one text from outside on a screen.
+_MOST = 2000
 _UNSET = "variable-that-is-not-set"
 
 
@@ -83,7 +85,12 @@ def terminal() -> bool:
 
 
 def harmless(text: str) -> str:
-    """Text from outside for a screen: control characters and direction marks escaped (a server chose these bytes)."""
+    """Text from outside for a screen: control characters and direction marks escaped (a server chose these bytes).
+
+    What is very long is cut, and told to be; `--format jsonl` has all of it.
+    """
+    if len(text) > _MOST:
+        text = f"{text[:_MOST]}... ({len(text) - _MOST} more characters)"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
