@@ -17,6 +17,8 @@ from rules.contracts.model import INTERNAL
 from rules.incident_events import EntryKind
 
 _PURPOSE = "link"
+#: Where the pages explain every reason.
+REASONS_PATH = "/reasons"
 #: Acts that are texts to on-call.
 PAGES = (ActKind.PAGE, ActKind.PAGE_RESOLVE)
 
@@ -58,8 +60,16 @@ class Links:
         return f"{self.base}{room_path(incident)}"
 
     def facts(self, act: Act, receiver: str) -> dict[str, Any]:
-        """For a page to on-call: the room's `url`, and `links` ([{step, title, url}]) that work until `until` (UTC seconds)."""
-        found: dict[str, Any] = {"url": self.room(act.incident), "links": [], "until": 0}
+        """For a page to on-call: the room's `url`, and `links` ([{step, title, url}]) that work until `until` (UTC seconds).
+
+        `reasons` is where every reason is explained; a reason's name is its anchor there.
+        """
+        found: dict[str, Any] = {
+            "url": self.room(act.incident),
+            "links": [],
+            "until": 0,
+            "reasons": f"{self.base}{REASONS_PATH}",
+        }
         if self.signer is not None and act.kind is ActKind.PAGE:
             until = act.created + self.lasting
             links = [

@@ -109,6 +109,8 @@ class View:
         links = [_mapping(link) for link in _list(room.get("links"))[:MANY]]
         self.room_links = [(line(link.get("title")), harmless(str(link.get("url") or ""))) for link in links]
         self.links_until = instant(room.get("until"))
+        #: Where our own pages explain the most frequent reason, and all others.
+        self.reasons_at = _reasons_at(harmless(str(room.get("reasons") or "")), facts.get("reasons"))
         self.location = line(facts.get("location"))
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
@@ -169,11 +171,18 @@ def span(seconds: Any) -> str:
 
 def _reasons(value: Any) -> list[str]:
     """Counts by reason, the most frequent first, each with what it means: a mapping or [reason, count] pairs."""
+    return [f"{n} x {name}" + (f": {means}" if (means := _means(name)) else "") for name, n in _counted(value)[:MANY]]
+
+
+def _counted(value: Any) -> list[tuple[str, int]]:
     pairs = list(value.items()) if isinstance(value, Mapping) else [tuple(p) for p in _list(value) if _is_pair(p)]
     counted = [(line(name), n) for name, n in pairs if isinstance(n, int) and not isinstance(n, bool)]
-    counted.sort(key=lambda pair: (-pair[1], pair[0]))
-    counted = counted[:MANY]
-    return [f"{n} x {name}" + (f": {means}" if (means := _means(name)) else "") for name, n in counted]
+    return sorted(counted, key=lambda pair: (-pair[1], pair[0]))
+
+
+def _reasons_at(page: str, counts: Any) -> str:
+    known = [name for name, _ in _counted(counts) if name in reasons.REASONS]
+    return f"{page}#{known[0]}" if page and known else ""
 
 
 def _is_pair(value: Any) -> bool:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from prober.web import feeds, incidents, status
+from prober.web import feeds, incidents, reasons, status
 from prober.web.assets import Assets
 from prober.web.entries import Entries
 from prober.web.gate import Gate
@@ -72,6 +72,7 @@ def app(
         routes=[
             *status.routes(means, public),
             *feeds.routes(public),
+            *reasons.routes(means),
             Route("/static/{name}", Assets().get),
             *LivePage(view, means.pages, live).routes(),
             *NewestSeconds(view, means.stored, live).routes(),

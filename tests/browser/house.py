@@ -38,6 +38,7 @@ PAGES = (
     Shown("room", "/incidents/bird-open", "What is wrong"),
     Shown("room-closed", "/incidents/bird-closed", "What is wrong"),
     Shown("login", "/login", "token"),
+    Shown("reasons", "/reasons", "read_timeout"),
 )  # fmt: skip
 
 

@@ -67,6 +67,13 @@ def test_a_page_leads_to_its_room_and_to_the_steps_that_are_of_use_away_from_a_s
         assert url.startswith(f"{ROOM}/link/")
 
 
+def test_a_page_leads_to_the_reasons_and_first_to_the_most_frequent_one() -> None:
+    made = page(reasons={"read_timeout": 3, "http_status_503": 57, "made_up": 99})
+    assert f"{BASE}/reasons#http_status_503\n" in texts.text(made)
+    assert f'<a href="{BASE}/reasons#http_status_503">' in texts.html(made)
+    assert "/reasons" not in texts.text(page(reasons={"made_up": 99}))
+
+
 def test_consent_is_asked_for_with_links_to_give_or_refuse_it() -> None:
     assert {"consent", "decline"} <= set(urls(page(asks=["open the ticket by desk"])))
 
@@ -130,7 +137,7 @@ def test_nothing_that_goes_to_the_vendor_leads_to_the_room(kind: ActKind) -> Non
 
 def test_a_resolved_page_leads_to_the_room_without_steps() -> None:
     resolved = LINKS.into(act(ActKind.PAGE_RESOLVE, ME), ME)
-    assert resolved.facts["room"] == {"url": ROOM, "links": [], "until": 0}
+    assert resolved.facts["room"] == {"url": ROOM, "links": [], "until": 0, "reasons": f"{BASE}/reasons"}
     assert ROOM in texts.text(resolved)
 
 

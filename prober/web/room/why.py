@@ -6,6 +6,7 @@ from typing import Any
 
 from prober.deliver.view import View, line
 from prober.store import StoredAct
+from prober.web.reasons import place_of
 from rules.acts import Act, ActKind
 from rules.incident_state import ServiceState
 from rules.reasons import REASONS
@@ -24,12 +25,13 @@ _WHOSE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """How many seconds were bad for this reason since the onset."""
+    """How many seconds were bad for this reason since the onset; `place`: where all reasons are explained."""
 
     name: str
     seconds: int
     means: str
     advice: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +113,5 @@ def _reasons(value: Any) -> Iterator[Reason]:
     counted = [(str(name), n) for name, n in pairs if isinstance(n, int) and not isinstance(n, bool)]
     for name, n in sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:MOST]:
         known = REASONS.get(name)
-        yield Reason(line(name), n, known.means if known else "", known.advice if known else "")
+        words = (known.means, known.advice) if known else ("", "")
+        yield Reason(line(name), n, *words, place=place_of(name))
