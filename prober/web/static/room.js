@@ -2,8 +2,8 @@
 // Parts that changed are replaced, but for one in which somebody types; what was opened stays open.
 
 const EVERY = 5000;
-const here = window.location.pathname;
 const shown = document.getElementById("refreshed");
+const here = shown.querySelector("a").getAttribute("href"); // not this page's: it may be the answer to a form
 const news = document.getElementById("news");
 let ahead = Number(shown.dataset.now) * 1000 - Date.now(); // how far the server's clock is ahead of this one's
 let tag = "";
@@ -37,10 +37,8 @@ function count() {
 
 function busy(part) {
   if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, button")) return true;
-  for (const field of part.querySelectorAll("input:not([type=hidden]), textarea")) {
-    if (field.value !== field.defaultValue) return true;
-  }
-  return [...part.querySelectorAll("option")].some((option) => option.selected !== option.defaultSelected && option.value);
+  // Whatever stands in a field was typed: now, or before a form came back with what was wrong.
+  return [...part.querySelectorAll("input:not([type=hidden]), textarea, select")].some((field) => field.value);
 }
 
 function replace(old, fresh) {
