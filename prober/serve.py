@@ -30,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")
     parser.add_argument("--listen", type=int, required=True, help="descriptor of the listening TCP socket")
     given = parser.parse_args(arguments)
+    link, listen = socket.socket(fileno=given.link), socket.socket(fileno=given.listen)
+    if _is_over(link):  # killed before it could be asked to tell us
+        link.close()
+        listen.close()
+        return 0
     import uvloop
 
     from prober import logs
@@ -38,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     handler = logs.setup(threaded=True)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below that, it tells of what clients do wrong
-    link, listen = socket.socket(fileno=given.link), socket.socket(fileno=given.listen)
     for inherited in (link, listen):
         inherited.setblocking(False)
         inherited.set_inheritable(False)
@@ -51,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         handler.close()
     return 0
+
+
+def _is_over(link: socket.socket) -> bool:
+    """Whether the link has closed and nothing waits to be read."""
+    try:
+        return not link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 if __name__ == "__main__":

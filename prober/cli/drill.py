@@ -5,8 +5,8 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from prober import rehearsal
@@ -57,9 +57,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Raises UsageError and ConfigError."""
-    logging.getLogger("mail.log").setLevel(logging.ERROR)  # the stand-in mailbox's
-    if args.dry:  # that the vendor's names have no address here says nothing of the stand-ins
-        logging.getLogger("prober.deliver.relays").setLevel(logging.ERROR)
     within = _seconds(args.within)
     loaded = stored.configuration(args.config) if args.dry else load(args.config)
     service = rehearsal.service_of(loaded.settings, args.service)
@@ -71,7 +68,21 @@ def run(args: argparse.Namespace) -> int:
     _foreword(screen, played, dry=args.dry)
     if not args.dry and not args.yes:
         _confirm(list(played.receivers))
-    return asyncio.run(_play(screen, loaded, service, args, within))
+    with _quiet("mail.log", *(["prober.deliver.relays"] if args.dry else [])):
+        return asyncio.run(_play(screen, loaded, service, args, within))
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """The stand-in mailbox's log; and that the vendor's names have no address here says nothing of the stand-ins."""
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _seconds(text: str) -> float:

@@ -100,7 +100,7 @@ class Measure:
         for message in messages:
             self.link.sendall(encode(message))
 
-    def expect(self, kind: str, within: float = 20.0) -> Message:
+    def expect(self, kind: str, within: float = 60.0) -> Message:
         """The next message of this kind; those of other kinds stay for later."""
         self.link.settimeout(within)
         while True:
@@ -123,7 +123,7 @@ class Served:
         self.process = process
         self.measure = measure
         self.port = port
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60)
 
     def wait_for(self, path: str, status: int) -> httpx.Response:
         """Asks until the answer has this status: what goes over the link arrives soon, not at once."""
@@ -135,7 +135,7 @@ class Served:
 
     def end(self) -> tuple[int, str]:
         """Waits for its end: exit status and what it logged."""
-        _, logged = self.process.communicate(timeout=30)
+        _, logged = self.process.communicate(timeout=60)
         return self.process.returncode, logged
 
 

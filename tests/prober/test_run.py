@@ -141,7 +141,7 @@ class Life:
         self.write(written)
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notified.bind(str(folder / "notify"))
-        self.notified.settimeout(30)
+        self.notified.settimeout(60)
         with self.stderr.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "prober", "run", str(self.config)],
@@ -174,7 +174,7 @@ class Life:
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(60)
         finally:
             self.process.kill()
             self.notified.close()

@@ -140,7 +140,7 @@ def test_acts_go_out_once_and_every_attempt_is_told(tmp_path: Path) -> None:
         attempt = measure.expect("attempt")
         assert attempt == attempt | {"act": ID, "receiver": "on_call.webhook-1", "outcome": "accepted", "final": True}
         assert attempt["at"] >= started["at"] > 1_700_000_000 * 10**9
-        assert phone.came.get(timeout=10)["key"] == ID
+        assert phone.came.get(timeout=40)["key"] == ID
         measure.send(act)
         assert measure.expect("attempt") == attempt, "a third copy is answered"
         assert phone.came.empty(), "and not carried out"
@@ -151,7 +151,7 @@ def test_a_delivery_under_way_is_finished_and_told_when_the_measuring_process_sa
         measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
         phone.go.clear()
         measure.send({"type": "act", "act": ACT})
-        phone.came.get(timeout=10)
+        phone.came.get(timeout=40)
         measure.link.shutdown(1)  # SHUT_WR: we say no more, and still listen
         phone.go.set()
         assert measure.expect("attempt")["outcome"] == "accepted"
@@ -201,7 +201,7 @@ def test_a_reload_goes_to_the_measuring_process_and_back(tmp_path: Path) -> None
         answers: queue.Queue[httpx.Response] = queue.Queue()
 
         def ask() -> None:
-            with httpx.Client(trust_env=False, timeout=20) as client:
+            with httpx.Client(trust_env=False, timeout=60) as client:
                 answers.put(client.post(f"http://127.0.0.1:{serving.port}/-/reload"))
 
         asking = threading.Thread(target=ask)
