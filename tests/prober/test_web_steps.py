@@ -86,7 +86,7 @@ def test_nobody_who_is_not_logged_in_gets_a_form(room: Room) -> None:
 
 IN_TICKET = [
     *("ack", "note", "confirm", "intake", "first_response", "call_back", "update", "workaround"),
-    *("waiting_for_us", "waiting_for_them", "adopt", "severity"),
+    *("waiting_for_us", "waiting_for_them", "adopt", "severity", "publish"),
 ]
 
 

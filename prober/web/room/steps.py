@@ -20,6 +20,7 @@ class Group(StrEnum):
     OURS = "Us"
     VENDOR = "The vendor"
     TICKET = "The ticket"
+    EVERYBODY = "Everybody"
     END = "The end"
 
 
@@ -57,6 +58,9 @@ STEPS: Mapping[EntryKind, Step] = {
         Step(K.WAITING_FOR_THEM, "Waiting for them", "We have answered: it is the vendor's turn.", G.VENDOR),
         Step(K.ADOPT, "Adopt a ticket", "A ticket that a person opened is the incident's.", G.TICKET),
         Step(K.SEVERITY, "Severity set", "The vendor has set the severity.", G.TICKET),
+        Step(
+            K.PUBLISH, "Publish", "Everybody reads this text on the public status pages.", G.EVERYBODY, text_needed=True
+        ),
         Step(K.RESOLVE, "Agreed resolved", "We and the vendor agree that it is resolved. The incident closes.", G.END),
         Step(
             K.CLOSED_BY_VENDOR, "Closed by the vendor", "The vendor has closed the ticket. So does the incident.", G.END
@@ -65,7 +69,7 @@ STEPS: Mapping[EntryKind, Step] = {
     )
 }
 _LIFE = tuple(kind for kind, step in STEPS.items() if step.group is G.VENDOR)
-_IN_TICKET = (K.ACK, K.NOTE, K.CONFIRM, *_LIFE, K.ADOPT, K.SEVERITY)
+_IN_TICKET = (K.ACK, K.NOTE, K.CONFIRM, *_LIFE, K.ADOPT, K.SEVERITY, K.PUBLISH)
 _BY_PHASE: Mapping[str, tuple[EntryKind, ...]] = {
     Phase.INTERNAL: (K.ACK, K.NOTE),
     Phase.OPEN: (*_IN_TICKET, K.CLOSED_BY_VENDOR),
