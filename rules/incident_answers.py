@@ -9,7 +9,7 @@ from rules.incident_clocks import mark, resettle, shift_all, stop_all
 from rules.incident_consent import end_ask
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Result, Started
-from rules.incident_hotline import call_hotline, call_hotline_if_due
+from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
 from rules.incident_oncall import page_each, resolve_topic, stop_paging
 from rules.incident_state import Status, Ticket
@@ -17,6 +17,12 @@ from rules.incident_ticket import drop_held_notes, send_held_notes
 
 #: How a result's detail begins when every relay is the service itself (DESIGN.md, "Relays").
 NO_RELAY = "no_relay"
+
+#: What on-call is told of when nobody takes it: in words, and what to do by hand.
+_AWAITED = {
+    ActKind.TICKET: ("the ticket", "open it by hand and enter its number (prober incidents adopt)"),
+    ActKind.HOTLINE: ("the call to the hotline", "call by hand"),
+}
 
 # --- attempts
 
@@ -95,11 +101,16 @@ def take_failed(d: Draft, e: Result) -> None:
 
 
 def take_tried(d: Draft, e: Result) -> None:
-    """Not taken yet; it will be tried again. On-call is told where no relay is left that could carry it."""
+    """Not taken yet; it will be tried again. On-call is told where no relay is left that could carry it, and when the ticket
+    or the call is long in coming."""
     made = d.incident.act(e.result.act)
     if made and made.kind in (ActKind.TICKET, ActKind.NOTE) and e.result.detail.startswith(NO_RELAY):
         text = f"No relay can carry the {made.kind}: {e.result.detail}. It stays pending; put a relay right or send it by hand."
         page_each(d, "no-relay", None, text=text)
+    elif made and made.kind in _AWAITED and made.started and d.now >= made.started + PATIENCE:
+        what, by_hand = _AWAITED[made.kind]
+        text = f"No receiver has taken {what} so far; it goes on being tried. If it cannot wait, {by_hand}. {e.result.detail}"
+        page_each(d, f"{made.kind}-late", None, text=text.strip())
     call_hotline_if_due(d)
 
 

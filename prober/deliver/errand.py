@@ -50,7 +50,10 @@ class Errand:
     rounds: int
     refused: set[str]
     repeats: dict[str, int]  # receiver -> attempts made since its answer was lost
-    uncertain: str  # the receiver that may have taken it, "" when none
+    uncertain: str  # the receiver that may have taken it and is asked before others, "" when none
+    doubted: set[str] = field(default_factory=set)  # receivers that may have taken it
+    said: dict[str, bool] = field(default_factory=dict)  # receiver -> whether it was told that the act may come twice
+    lost_since: dict[str, float] = field(default_factory=dict)  # receiver -> monotonic instant of its first lost answer
     not_before: dict[str, float] = field(default_factory=dict)  # receiver -> monotonic instant it asked us to wait for
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -2,9 +2,10 @@
 
 Receivers are tried in the act's order until one accepts (DESIGN.md, "Order of acts"). A receiver that refuses for
 good is not tried again for this act; one whose answer was lost is asked again under the same key before the next one
-is, because two receivers that both took a ticket are worse than a late one. After a round in which nobody accepted:
-back-off, then again, for as long as anybody is left. Nothing here is durable: the measuring process writes acts and
-results down, and hands over what is not done after a restart.
+is, because two receivers that both took a ticket are worse than a late one. That ends after REPEATS times or PATIENCE:
+then the next one gets it, with a word that it may come twice, because never is worse than twice. After a round in which
+nobody accepted: back-off, then again, for as long as anybody is left. Nothing here is durable: the measuring process
+writes acts and results down, and hands over what is not done after a restart.
 
 Acts do not wait for each other, save those of one incident to one receiver (a page before its resolve, a ticket
 before its notes) and those that name another act in `after`.
@@ -16,7 +17,7 @@ import random as _random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from prober.deliver import LONGEST_WAIT, TIMEOUT, Delivered, Delivery
+from prober.deliver import LONGEST_WAIT, TIMEOUT, Delivered, Delivery, doubts
 from prober.deliver.errand import Clock, Errand, SystemClock, lines
 from rules.acts import Act, ActResult, Outcome
 
@@ -26,8 +27,11 @@ log = logging.getLogger(__name__)
 FIRST_WAIT = 1.0
 #: The part of a back-off that jitter may take away.
 JITTER = 0.25
-#: How often a receiver is asked again after an answer was lost, before the next one is tried.
+#: How often a receiver is asked again after an answer was lost, before the next one is tried; restarts do not start anew.
 REPEATS = 5
+#: Seconds after the first lost answer from which the same receiver is not asked again before the next one is tried: with
+#: time-outs of 10 s, REPEATS alone would leave the hotline's 120 s hardly any room.
+PATIENCE = 60.0
 #: Settled acts remembered, so that a second copy over the link is answered, not carried out.
 REMEMBERED = 10_000
 
@@ -88,8 +92,10 @@ class Outbox:
             predecessors,
             rounds=max(attempts_so_far, len(earlier)),
             refused={r.receiver for r in earlier if r.outcome is Outcome.PERMANENT},
-            repeats={},
-            uncertain=_uncertain(earlier),
+            repeats=doubts.repeats(earlier),
+            uncertain=doubts.uncertain(earlier),
+            doubted=doubts.doubted(earlier),
+            said=doubts.said(earlier),
         )
         self._errands[act.id] = errand
         for predecessor in predecessors:
@@ -186,18 +192,21 @@ class Outbox:
     def _asks_again(self, errand: Errand, result: ActResult) -> bool:
         """Whether the same receiver is asked again at once (after a back-off): it may have taken the act."""
         receiver = result.receiver
+        now = self._clock.monotonic()
         if result.outcome is Outcome.UNKNOWN:
             errand.uncertain = receiver
+            errand.lost_since.setdefault(receiver, now)
         if errand.uncertain != receiver:
             return False
-        if result.outcome is Outcome.PERMANENT or errand.repeats.get(receiver, 0) >= REPEATS:
+        late = now - errand.lost_since.get(receiver, now) >= PATIENCE
+        if result.outcome is Outcome.PERMANENT or late or errand.repeats.get(receiver, 0) >= REPEATS:
             errand.uncertain = ""
             return False
         errand.repeats[receiver] = errand.repeats.get(receiver, 0) + 1
         return True
 
     async def _attempt(self, errand: Errand, receiver: str) -> ActResult:
-        act = errand.act
+        act = doubts.told(errand.act, receiver, errand.doubted, errand.said)
         delivery = self._receivers.get(receiver)
         errand.attempting = True
         try:
@@ -210,6 +219,9 @@ class Outbox:
             errand.attempting = False
         if delivered.outcome is Outcome.PERMANENT:
             errand.refused.add(receiver)
+            errand.doubted.discard(receiver)
+        if delivered.outcome is Outcome.UNKNOWN:
+            errand.doubted.add(receiver)
         if delivered.retry_after > 0:
             errand.not_before[receiver] = self._clock.monotonic() + min(delivered.retry_after, LONGEST_WAIT)
         final = delivered.outcome is Outcome.ACCEPTED or all(r in errand.refused for r in act.receivers)
@@ -268,17 +280,6 @@ class Outbox:
         self._settled[act_id] = result
         while len(self._settled) > REMEMBERED:
             self._settled.popitem(last=False)
-
-
-def _uncertain(earlier: Sequence[ActResult]) -> str:
-    """The receiver that may have taken the act: its answer was lost, and it has not refused since."""
-    uncertain = ""
-    for result in earlier:
-        if result.outcome is Outcome.UNKNOWN:
-            uncertain = result.receiver
-        elif result.receiver == uncertain and result.outcome is Outcome.PERMANENT:
-            uncertain = ""
-    return uncertain
 
 
 def _place(error: BaseException) -> str:

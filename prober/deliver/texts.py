@@ -28,6 +28,8 @@ _SPOKEN_EXERCISE = "This is an exercise. There is no incident."
 _BY_HAND = {
     "ticket-failed": "the ticket was refused by every receiver; open it by hand",
     "hotline-failed": "the hotline was refused by every receiver; call it by hand",
+    "ticket-late": "no receiver has taken the ticket so far; open it by hand if it cannot wait",
+    "hotline-late": "no receiver has taken the call to the hotline so far; call it by hand if it cannot wait",
     "hotline-unreached": "the call to the hotline reached nobody; call it by hand",
     "page-unreached": "a page reached nobody",
     "mail-bounced": "a mail of ours did not reach the vendor; send it another way",

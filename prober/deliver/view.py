@@ -93,6 +93,7 @@ class View:
         self.follows = [line(x) for x in _list(facts.get("follows"))[:MANY]]
         self.would = [line(x) for x in _list(facts.get("would"))[:MANY]]
         self.ticket_status = line(facts.get("ticket_status"))
+        self.maybe_twice = facts.get("maybe_twice") is True  # another receiver may have taken it: its answer was lost
         self.note_pending = facts.get("note_pending") is True
         meaning = _mapping(facts.get("unavailability"))
         self.meaning = line(meaning.get("meaning"))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from deliver_acts import CREATED, act
 
-from prober.deliver import Delivered
+from prober.deliver import Delivered, texts
 from prober.deliver.errand import SystemClock
 from prober.deliver.outbox import REPEATS, Outbox
 from rules.acts import Act, ActKind, ActResult, Outcome
@@ -46,11 +46,13 @@ class Receiver:
     def __init__(self, *answers: Outcome | Delivered, gate: asyncio.Event | None = None) -> None:
         self.answers = list(answers)
         self.keys: list[str] = []
+        self.acts: list[Act] = []
         self.asked = asyncio.Event()
         self.gate = gate
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         self.keys.append(key)
+        self.acts.append(act)
         self.asked.set()
         if self.gate is not None:
             await self.gate.wait()
@@ -171,6 +173,83 @@ async def test_after_enough_lost_answers_the_next_receiver_is_tried() -> None:
     await b.settled()
     assert b.trail == [("r1", UNKNOWN)] * (1 + REPEATS) + [("r2", ACCEPTED)]
     assert b.time.slept == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+@scene
+async def test_a_receiver_that_keeps_us_waiting_gives_way_after_a_minute() -> None:
+    class Slow(Receiver):
+        async def deliver(self, act: Act, key: str) -> Delivered:
+            b.time.now += 30.0
+            return await super().deliver(act, key)
+
+    b = Bench(r1=Slow(UNKNOWN), r2=Receiver(ACCEPTED))
+    b.outbox.offer(act(ActKind.TICKET, "r1", "r2"))
+    await b.settled()
+    assert b.trail == [("r1", UNKNOWN)] * 3 + [("r2", ACCEPTED)], "the third answer is lost 62 s after the first"
+
+
+@scene
+async def test_the_next_receiver_is_told_that_it_may_come_twice_and_only_then() -> None:
+    first, second = Receiver(UNKNOWN), Receiver(ACCEPTED)
+    b = Bench(r1=first, r2=second)
+    ticket = act(ActKind.TICKET, "r1", "r2")
+    b.outbox.offer(ticket)
+    await b.settled()
+    assert {a.facts.get("maybe_twice") for a in first.acts} == {None}
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [True]
+    assert second.acts[0].id == ticket.id, "it stays the same act"
+    assert "You may get this twice" in texts.text(second.acts[0])
+    assert "You may get this twice" not in texts.text(first.acts[0])
+
+
+@scene
+async def test_who_refused_after_all_leaves_no_doubt() -> None:
+    second = Receiver(ACCEPTED)
+    b = Bench(r1=Receiver(UNKNOWN, PERMANENT), r2=second)
+    b.outbox.offer(act(ActKind.TICKET, "r1", "r2"))
+    await b.settled()
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [None]
+
+
+@scene
+async def test_a_receiver_that_may_have_it_itself_gets_the_same_text_under_the_same_key() -> None:
+    second = Receiver(*[UNKNOWN] * (1 + REPEATS), ACCEPTED)
+    b = Bench(r1=Receiver(TRANSIENT, UNKNOWN), r2=second)
+    b.outbox.offer(act(ActKind.TICKET, "r1", "r2"))
+    await b.settled()
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [None] * (2 + REPEATS)
+
+
+@scene
+async def test_what_everybody_reads_says_nothing_of_it() -> None:
+    second = Receiver(ACCEPTED)
+    b = Bench(r1=Receiver(UNKNOWN), r2=second)
+    b.outbox.offer(act(ActKind.STATUS, "r1", "r2"))
+    await b.settled()
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [None]
+
+
+@scene
+async def test_a_restart_does_not_start_the_asking_anew() -> None:
+    ticket = act(ActKind.TICKET, "r1", "r2")
+    earlier = [ActResult(ticket.id, "r1", UNKNOWN, n) for n in range(1 + REPEATS)]
+    second = Receiver(ACCEPTED)
+    b = Bench(r1=Receiver(UNKNOWN), r2=second)
+    b.outbox.offer(ticket, earlier=earlier)
+    await b.settled()
+    assert b.trail == [("r1", UNKNOWN), ("r2", ACCEPTED)]
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [True]
+
+
+@scene
+async def test_after_a_restart_who_was_told_is_told_again() -> None:
+    ticket = act(ActKind.TICKET, "r1", "r2")
+    earlier = [ActResult(ticket.id, "r1", UNKNOWN, 1), ActResult(ticket.id, "r2", UNKNOWN, 2)]
+    second = Receiver(ACCEPTED)
+    b = Bench(r1=Receiver(UNKNOWN), r2=second)
+    b.outbox.offer(ticket, earlier=[*earlier, ActResult(ticket.id, "r1", PERMANENT, 3)])
+    await b.settled()
+    assert [a.facts.get("maybe_twice") for a in second.acts] == [True]
 
 
 @scene

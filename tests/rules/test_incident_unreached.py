@@ -3,6 +3,7 @@
 import pytest
 from incident_story import Story, names
 
+from rules.acts import Outcome
 from rules.incident import EntryKind, Level, Mode, RecordKind
 
 LEVELS = (Level(600, ("boss",)), Level(1200, ("chief",)))
@@ -97,3 +98,45 @@ def test_a_word_about_no_act_of_this_incident_is_refused(value: str) -> None:
 def test_without_an_incident_it_is_refused() -> None:
     s = Story()
     assert "no incident of bird is open" in s.entry(0, EntryKind.UNREACHED, value="x").refused
+
+
+# nobody takes it
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.TRANSIENT])
+def test_a_ticket_that_nobody_takes_for_two_minutes_is_told_to_on_call_once(outcome: Outcome) -> None:
+    s = Story()
+    s.raised(0)
+    ticket = s.id("1/ticket/mail/open")
+    s.started(1, ticket)
+    assert s.result(120, ticket, outcome, detail="no answer in time") == []
+    assert s.result(121, ticket, outcome, detail="no answer in time") == [
+        "1/page/pager/ticket-late",
+        "1/hotline/call/call",
+    ]
+    text = s.act("1/page/pager/ticket-late").facts["text"]
+    assert text.startswith(
+        "No receiver has taken the ticket so far; it goes on being tried. If it cannot wait, open it by"
+    )
+    assert text.endswith("no answer in time")
+    assert s.result(150, ticket, outcome, detail="no answer in time") == [], "once is enough"
+    s.accepted(160, ticket)
+    assert s.tickets() == {ticket}, "one incident, one ticket"
+
+
+def test_a_call_to_the_hotline_that_nobody_takes_is_told_to_on_call() -> None:
+    s = Story()
+    s.raised(0)
+    s.accepted(1, s.id("1/ticket/mail/open"))
+    call = s.id("1/hotline/call/call")
+    s.started(2, call, "call")
+    assert s.result(122, call, Outcome.UNKNOWN, "call") == ["1/page/pager/hotline-late"]
+    assert s.act("1/page/pager/hotline-late").facts["text"].endswith("call by hand.")
+
+
+def test_a_note_that_is_late_wakes_nobody() -> None:
+    s = outage()
+    s.cleared(30)
+    note = s.id("1/note/mail/recovered")
+    s.started(31, note)
+    assert s.result(500, note, Outcome.TRANSIENT) == []
