@@ -22,6 +22,8 @@ STEPS = {
     "reopen": ("reopen", "what was closed is not resolved"),
     "consent": ("consent", "mode ask: ticket and hotline may go out"),
     "decline": ("decline", "mode ask: they may not"),
+    "confirm": ("confirm", "others, or the vendor's status page, confirm what we measure"),
+    "unreached": ("unreached", "a call or page that was taken reached nobody; the next one is due"),
     "severity": ("severity", "the vendor has set the severity"),
     "intake": ("intake", "the hotline has taken the vital information"),
     "first-response": ("first_response", "the vendor has answered"),
@@ -47,6 +49,10 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         )
         if kind == "adopt":
             parser.add_argument("--ticket", required=True, metavar="N", help="the ticket's number")
+        if kind == "unreached":
+            parser.add_argument(
+                "--value", required=True, metavar="KEY", help="the key of what was taken, as `show ID` has it beside it"
+            )
         if kind == "publish":
             parser.add_argument(
                 "--value", default="", choices=("investigating", "identified", "monitoring"), help="the progress"
@@ -64,11 +70,16 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "ticket", ""):
         step["ticket"] = args.ticket
     if getattr(args, "value", ""):
-        step["value"] = args.value
+        step["value"] = _key(args.incident, args.value) if kind == "unreached" else args.value
     when = {"when": instants.parse(args.when, time.time(), "--when")} if args.when else {}
     _post(settings, f"/api/incidents/{args.incident}/{kind}", {**step, **when})
     print(f"{args.incident}: {args.action} is entered")
     return Exit.OK
+
+
+def _key(incident: str, key: str) -> str:
+    """An act's key in full; `show` leaves out the incident."""
+    return key if key.startswith(f"{incident}/") else f"{incident}/{key}"
 
 
 def _post(settings: Settings, path: str, step: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from prober import instants
 from prober.cli import stored
 from prober.store import IncidentHead, Reader, StoredAct, StoredFailure
+from rules.acts import Outcome
 
 #: Failed calls named in the text; --format jsonl has all.
 SHOWN = 10
@@ -99,6 +100,8 @@ def _act(stored_act: StoredAct) -> Iterator[str]:
     yield f"  {instants.show(act.created)}  {act.kind} ({act.step}) to {receivers}: {stored_act.status}"
     for attempt in stored_act.attempts:
         words = [attempt.outcome.value, attempt.detail, f"reference {attempt.reference}" if attempt.reference else ""]
+        if attempt.outcome is Outcome.ACCEPTED:  # by it a person says that it reached nobody
+            words.append(f"key {act.key(attempt.receiver).partition('/')[2]}")
         said = ", ".join(stored.harmless(word) for word in words if word)
         yield f"    {instants.show_ns(attempt.at)}  {attempt.receiver}: {said}"
 

@@ -86,6 +86,29 @@ def test_the_vendors_severity_and_a_time_ago(tmp_path: Path) -> None:
     assert step["when"] > 1_700_000_000
 
 
+@pytest.mark.parametrize("key", ["1/hotline/bird.hotline.call/call", "bird-1/1/hotline/bird.hotline.call/call"])
+def test_a_call_that_reached_nobody_is_told_by_its_key_with_or_without_the_incident(tmp_path: Path, key: str) -> None:
+    with program(answer("200 OK", b'{"ok": true}')) as served:
+        config = configured(tmp_path, address(served))
+        arguments = ["unreached", "bird-1", "it rang out", "--value", key, "--config", config]
+        assert main(["incidents", *arguments]) == 0
+        (request,) = served.requests
+    assert request.path == "/api/incidents/bird-1/unreached"
+    assert json.loads(request.body)["value"] == "bird-1/1/hotline/bird.hotline.call/call"
+
+
+def test_the_key_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["incidents", "unreached", "bird-1", "--config", configured(tmp_path, "127.0.0.1:1")]) == 2
+    assert "--value" in capsys.readouterr().err
+
+
+def test_others_confirm(tmp_path: Path) -> None:
+    with program(answer("200 OK", b'{"ok": true}')) as served:
+        config = configured(tmp_path, address(served))
+        assert main(["incidents", "confirm", "bird-1", "their page says so", "--config", config]) == 0
+        assert served.requests[0].path == "/api/incidents/bird-1/confirm"
+
+
 @pytest.mark.parametrize(
     ("reply", "says"),
     [

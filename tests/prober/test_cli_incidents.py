@@ -67,7 +67,8 @@ def test_the_trail_tells_what_happened_what_was_done_and_what_is_kept(
     assert "conditions unavailable" in shown
     assert "  2026-11-22T10:00:12Z  opened  severity=critical  bad=5" in shown
     assert "  2026-11-22T10:00:00Z  ticket (open) to on_call.webhook-1: accepted" in shown
-    assert "    2026-11-22T10:00:13.000Z  bird.tickets.email-1: accepted, 250 ok, reference queue-7" in shown
+    accepted = "bird.tickets.email-1: accepted, 250 ok, reference queue-7, key 1/ticket/bird.tickets.email-1/open"
+    assert f"    2026-11-22T10:00:13.000Z  {accepted}" in shown
     assert "  2026-11-22T10:00:00Z  page (open) to on_call.webhook-1: pending" in shown
     assert "failed calls kept: 12" in shown
     assert "  2026-11-22T10:00:10.000Z  api/account  server_error http_status_503 503" in shown
