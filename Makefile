@@ -12,7 +12,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --
 # Most of the suite waits for servers and seconds: two workers halve it. PYTEST_ARGS="-n0 tests/..." runs a part in one.
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: run test setup check unit bench picture screenshots lock clean
+.PHONY: run test setup check unit bench picture screenshots docs lock clean
 
 run: $(STAMP)  ## start the demo: a mail platform that fails on command, and prober against it
 	@echo "== prober demo: an outage, the ticket, the page (Ctrl-C ends it; RUN_ARGS=--stay keeps it up)"
@@ -59,6 +59,10 @@ picture: $(DEV)  ## draw docs/demo.svg anew from a real run of the demo
 
 screenshots: $(DEV)  ## every page as a picture, light and dark, 360 to 1920 wide, into build/screenshots (needs chromium)
 	@$(BIN)/python -m tests.browser.screenshots build/screenshots
+
+docs: $(DEV)  ## the documents as a site, into build/docs/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going -n -b html -d build/doctrees docs build/docs
+	@echo "== build/docs/index.html"
 
 lock: $(DEV)  ## lock the dependencies anew, by hashes and without addresses (LOCK_ARGS=--upgrade for newer ones)
 	@$(LOCK) --extra setup -o requirements.lock

@@ -20,9 +20,9 @@ def _ping_url(secret: ProxyUrl) -> ProxyUrl:
 class Mailbox(Section):
     """A mailbox to which vendors answer, watched by IMAP. Nothing is ever deleted in it."""
 
-    name: Name | None = Field(None, description="default: the host's name")
+    name: Name | None = Field(None, description="its name for people; default: the host's name")
     host: Host = Field(description="the server's name or address", examples=["imap.example.com"])
-    port: Port | None = Field(None, description="default: 993, without implicit TLS 143")
+    port: Port | None = Field(None, description="the server's port; default: 993, without implicit TLS 143")
     tls: Literal["none", "starttls", "implicit"] = Field(
         "implicit", description="implicit: TLS from the first byte; starttls: after the greeting; none: no TLS"
     )
