@@ -1,7 +1,8 @@
 """The reference of the configuration, from the very model that reads it (`prober.settings`)."""
 
+import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from docs.made.keys import Key, keys
 from prober.receivers import KINDS, Receiver
@@ -15,9 +16,10 @@ _ELSEWHERE = frozenset(KINDS)
 def reference() -> str:
     """Every section of a file, from the whole inwards; receivers are told by their page."""
     lines: list[str] = []
+    places = {section: path for path, section in sections(Settings) if path}
     for path, section in sections(Settings):
-        title = f"`{path}`" if path else "The whole file"
-        lines += [f"## {title}", "", *_words(section), "", *_listed(section)]
+        head = [f"## `{path}`", "", *_words(section)] if path else ["## The whole file"]
+        lines += [*head, "", *_listed(section, places)]
     return "\n".join(lines)
 
 
@@ -75,14 +77,20 @@ def _words(section: type[Section]) -> list[str]:
     return [words]
 
 
-def _listed(section: type[Section]) -> list[str]:
+def _listed(section: type[Section], places: Mapping[type[Section], str] | None = None) -> list[str]:
+    """The keys of a section; with `places`, those that hold a section lead to it."""
     lines: list[str] = []
     for key in keys(section):
         lines += [_head(key), f": {key.description[0].upper()}{key.description[1:]}.", ""]
         kind = "; ".join((key.kind, *key.limits))
-        example = "" if "section" in key.kind else f" Example: `{key.example}`"
-        lines += [f"  {kind[0].upper()}{kind[1:]}.{example}", ""]
+        more = f" Example: `{key.example}`" if "section" not in key.kind else _led_to(key.annotation, places or {})
+        lines += [f"  {kind[0].upper()}{kind[1:]}.{more}", ""]
     return lines
+
+
+def _led_to(annotation: object, places: Mapping[type[Section], str]) -> str:
+    found = [places[section] for section in _sections_in(annotation) if section in places]
+    return f" See [{found[0]}](#{re.sub(r'[^a-z_]', '', found[0].lower())})." if found else ""
 
 
 def _head(key: Key) -> str:

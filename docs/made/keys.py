@@ -25,6 +25,7 @@ class Key:
     default: str
     limits: tuple[str, ...]
     example: str
+    annotation: Any
 
 
 #: By the function that checks a text: what it is, and an example.
@@ -112,6 +113,7 @@ def key_of(name: str, field: FieldInfo) -> Key:
         _default(given, field.metadata) if _plain(given) and not field.is_required() else "",
         tuple(_limits(field.metadata)),
         f"{name}: {example}",
+        field.annotation,
     )
 
 

@@ -14,7 +14,6 @@ from blocks import Command
 
 from prober.cli import main, parser_of
 from prober.link import Message
-from prober.web.health import Reloads
 from prober.web.targets import Callee
 from rules.model import Kind, Observation, Stage, Trouble
 
@@ -56,8 +55,6 @@ class Answering(Desk):
         super()._send(message)
         answer = {"id": message["id"], "ok": True}
         (self.reloads if message["type"] == "reload" else self.entries).answered(answer)
-
-    reloads: Reloads
 
 
 class Sandbox:

@@ -13,7 +13,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from prober import packs
+from rules.model import Condition
 from rules.reasons import REASONS
+
+pytestmark = pytest.mark.timeout(300)  # the build takes some seconds of CPU, which a busy machine may not have
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*command, "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         env=os.environ | {"NO_COLOR": "1"},
     )
     assert (built.returncode, built.stderr) == (0, ""), built.stderr
@@ -125,6 +128,10 @@ def test_every_alert_leads_to_its_section(pages: dict[str, Page]) -> None:
     linked = re.findall(r"externalLabels\.docs \}\}/([\w./-]+)#([\w-]+)", rules)
     assert len(linked) >= 20
     assert [each for each in linked if each[1] not in pages[each[0]].ids] == []
+
+
+def test_the_run_book_has_a_section_for_every_condition(pages: dict[str, Page]) -> None:
+    assert [each.value for each in Condition if each.value not in pages["runbook.html"].ids] == []
 
 
 def test_every_pack_has_a_page(pages: dict[str, Page]) -> None:
