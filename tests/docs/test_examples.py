@@ -14,6 +14,8 @@ import yaml
 from blocks import ROOT, Block, blocks, commands, spans
 from sandbox import NOT_RUN, OTHERS, PLACEHOLDERS, READS, Sandbox, unknown
 
+from docs.made.configuration import sections
+from docs.made.keys import keys
 from prober import packs
 from prober.cli import COMMANDS, main
 from prober.receivers import KINDS, Receiver
@@ -192,3 +194,32 @@ def test_tests_that_are_named_exist() -> None:
         for name in re.findall(r"`((?:tests/[\w/]+/)?test_\w+\.py)`", (ROOT / document).read_text(encoding="utf-8")):
             found = [ROOT / name] if "/" in name else list((ROOT / "tests").rglob(name))
             assert [path for path in found if path.is_file()], f"{document} names {name}"
+
+
+def test_metrics_that_are_named_are_told_by_the_program() -> None:
+    listed = set(
+        re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    named = {(name, document) for document, span in spans() for name in re.findall(r"\bprobe[r]?_[a-z_]+[a-z]\b", span)}
+    assert len(named) > 40
+    assert [each for each in sorted(named) if each[0] not in listed and each[0] not in OTHER_WORDS] == []
+
+
+#: Words of this shape that are no metrics: a setting, families in short, and what /probe alone tells.
+OTHER_WORDS = frozenset({"probe_any_target", "prober_alert", "prober_process"})
+
+
+def test_settings_that_are_named_exist() -> None:
+    known_keys = {
+        (path.removesuffix("[]").rpartition(".")[2], key.name)
+        for path, section in sections(Settings)
+        for key in keys(section)
+    }
+    heads = {head for head, _ in known_keys}
+    named = [
+        (tuple(found.groups()), document)
+        for document, span in spans()
+        if (found := re.fullmatch(r"([a-z_]+)\.([a-z_]+)(?::.*)?", span)) and found[1] in heads
+    ]
+    assert len(named) > 15
+    assert [each for each in named if each[0] not in known_keys and each[0][0] != "terms"] == []

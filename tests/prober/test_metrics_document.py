@@ -2,13 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from serving import RAW
 from test_web_metrics import NOW, busy
 
 from prober import config
-from prober.surroundings import Heartbeat
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 #: Of prometheus_client's own collectors, whose words are theirs.
@@ -19,9 +19,7 @@ FIRST = "service channel endpoint"
 def told() -> dict[str, tuple[str, str, str]]:
     """Family, as the text format names it -> its type, its labels in order, and its help."""
     desk = busy()
-    desk.view.configured(
-        desk.view.settings.model_copy(update={"heartbeat": heartbeat()}), desk.board, 0, {"bird": ("critical",)}
-    )
+    desk.view.configured(desk.view.settings.model_copy(update=surroundings()), desk.board, 0, {"bird": ("critical",)})
     clocks = [{"name": "call_back", "state": "running", "due": int(NOW) + 840}]
     desk.view.opened({"open": [{"id": "bird-1", "service": "bird", "severity": "critical", "clocks": clocks}]})
     found = {}
@@ -35,8 +33,12 @@ def told() -> dict[str, tuple[str, str, str]]:
     return found
 
 
-def heartbeat() -> Heartbeat | None:
-    return config.from_raw(RAW | {"heartbeat": {"url": "http://127.0.0.1:9/"}}, Path()).heartbeat
+def surroundings() -> dict[str, Any]:
+    """What families depend on that are told only where it is configured."""
+    mailbox = {"host": "imap.example.com", "username": "oncall", "password": "password-0123456789"}
+    raw = RAW | {"heartbeat": {"url": "http://127.0.0.1:9/"}, "mailboxes": [mailbox]}
+    settings = config.from_raw(raw, Path())
+    return {"heartbeat": settings.heartbeat, "mailboxes": settings.mailboxes}
 
 
 def row(name: str) -> str:
