@@ -125,9 +125,7 @@ class Alertmanager:
         quoted = alert.replace("\\", "\\\\").replace('"', '\\"')
         wanted = quote(f'{ALERT}="{quoted}"', safe="")
         answer = await session.ask("GET", f"{self._url}?filter={wanted}", headers=self._headers)
-        value = answer.value
-        found = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-        return [each for each in found if isinstance(each.get("labels"), dict)]
+        return [each for each in session.rows(answer) if isinstance(each.get("labels"), dict)]
 
 
 def _time(second: float) -> str:

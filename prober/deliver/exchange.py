@@ -20,13 +20,20 @@ import httpx
 
 from prober.deliver import LONGEST_WAIT, TIMEOUT, Delivered
 from prober.deliver.harmless import told
-from prober.receivers import AlertmanagerReceiver, JiraReceiver, TwilioReceiver, ZendeskReceiver
+from prober.receivers import (
+    AlertmanagerReceiver,
+    JiraReceiver,
+    PagerdutyReceiver,
+    StatuspageReceiver,
+    TwilioReceiver,
+    ZendeskReceiver,
+)
 from prober.redact import Redactor
 from prober.version import version
 from rules.acts import Outcome
 
 #: Receivers with an API at an address of their own.
-Api = AlertmanagerReceiver | JiraReceiver | TwilioReceiver | ZendeskReceiver
+Api = AlertmanagerReceiver | JiraReceiver | PagerdutyReceiver | StatuspageReceiver | TwilioReceiver | ZendeskReceiver
 
 USER_AGENT = f"prober/{version()}"
 #: Bytes of an answer that are read; the rest is left.
@@ -55,11 +62,15 @@ class Undelivered(Exception):  # noqa: N818 - an outcome, told upwards; not an e
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response: its status, the start of its body ("" when that broke off), seconds that it asked us to wait."""
+    """A response: its status, the start of its body ("" when that broke off), seconds that it asked us to wait.
+
+    `broken`: the body broke off, so that it says nothing, not even that nothing was found.
+    """
 
     status: int
     body: bytes
     retry_after: float
+    broken: bool = False
 
     @property
     def value(self) -> Any:
@@ -95,10 +106,15 @@ class Exchange:
 
     @classmethod
     def to(
-        cls, receiver: Api, redactor: Redactor | None = None, timeout: float = TIMEOUT, longest: int = ANSWER
+        cls,
+        receiver: Api,
+        redactor: Redactor | None = None,
+        timeout: float = TIMEOUT,
+        longest: int = ANSWER,
+        url: str = "",
     ) -> Self:
-        """Requests to a receiver's API. Raises OSError as above."""
-        return cls(receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout, longest)
+        """Requests to a receiver's API, at `url` where that is not its first address. Raises OSError as above."""
+        return cls(url or receiver.url, receiver.ca, redactor or Redactor.of(receiver), timeout, longest)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -109,8 +125,8 @@ class Exchange:
         async with httpx.AsyncClient(verify=self._context, headers=plain, trust_env=False, timeout=None) as client:  # noqa: S113
             yield Session(self, client, deadline)
 
-    async def read(self, response: httpx.Response) -> bytes:
-        """The start of the answer's body. The status counts once it is there: a body that breaks off changes nothing."""
+    async def read(self, response: httpx.Response) -> bytes | None:
+        """The start of the answer's body; None when it broke off, which does not take the status away."""
         body = b""
         try:
             async with asyncio.timeout(REST):
@@ -119,7 +135,7 @@ class Exchange:
                     if len(body) >= self._longest:
                         break
         except (httpx.HTTPError, TimeoutError):
-            return b""
+            return None
         return body
 
     def told(self, answer: Answer) -> str:
@@ -167,7 +183,8 @@ class Session:
                 self._client.stream(method, url, content=body, headers=headers, extensions=extensions) as response,
             ):
                 answer = Answer(response.status_code, b"", retry_after(response.headers.get("retry-after", "")))
-                answer = replace(answer, body=await self._exchange.read(response))
+                body_read = await self._exchange.read(response)
+                answer = replace(answer, body=body_read or b"", broken=body_read is None)
         except (httpx.HTTPError, OSError) as error:  # TimeoutError is an OSError
             if answer is None:
                 outcome = Outcome.UNKNOWN if sent and not safe and method not in _SAFE else Outcome.TRANSIENT
@@ -183,6 +200,28 @@ class Session:
         if not 200 <= answer.status <= 299:
             raise Undelivered(self._exchange.refused(answer))
         return answer
+
+    def unbroken(self, answer: Answer) -> Answer:
+        """The answer of a search. Raises Undelivered when it broke off: then it does not say that nothing is there."""
+        if answer.broken:
+            raise self._unreadable(answer, "but its answer broke off")
+        return answer
+
+    def rows(self, answer: Answer, name: str = "") -> list[dict[str, Any]]:
+        """The objects that a search found: in the list `name` of the JSON object, or ("") in the JSON list.
+
+        Raises Undelivered when there is no such list: what cannot be read (a half answer, a login's page) must not pass for
+        "there is none", or a second ticket would be opened.
+        """
+        value = self.unbroken(answer).value
+        found = value if not name else value.get(name) if isinstance(value, dict) else None
+        if not isinstance(found, list):
+            raise self._unreadable(answer, "but not with what it found")
+        return [row for row in found if isinstance(row, dict)]
+
+    def _unreadable(self, answer: Answer, why: str) -> Undelivered:
+        detail = f"{self.host} answered {answer.status}, {why}; nothing follows from that"
+        return Undelivered(Delivered(Outcome.TRANSIENT, detail))
 
 
 def packed(value: Any) -> bytes:

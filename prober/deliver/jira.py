@@ -42,7 +42,7 @@ class Jira(Site):
         search = "search/jql" if self._receiver.deployment == "cloud" else "search"
         query = urlencode({"jql": jql, "fields": "labels", "maxResults": "5"})
         answer = await session.ask("GET", f"{self._url}/{search}?{query}", headers=self._headers)
-        keys = [issue.get("key") for issue in items(answer.value, "issues")]
+        keys = [issue.get("key") for issue in session.rows(answer, "issues")]
         return next((key for key in keys if isinstance(key, str)), "")
 
     async def create(self, session: Session, act: Act, mark: str) -> str:
@@ -63,7 +63,7 @@ class Jira(Site):
     async def has(self, session: Session, number: str, mark: str) -> bool:
         query = "orderBy=-created&maxResults=100"
         answer = await session.ask("GET", f"{self._issue(number)}/comment?{query}", headers=self._headers)
-        return any(mark in str(comment.get("body")) for comment in items(answer.value, "comments"))
+        return any(mark in str(comment.get("body")) for comment in items(session.unbroken(answer).value, "comments"))
 
     async def add(self, session: Session, number: str, act: Act, mark: str) -> None:
         if rises(act):

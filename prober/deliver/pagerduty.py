@@ -39,10 +39,10 @@ class Pagerduty:
         """Raises OSError when the file of certification authorities cannot be read."""
         self._name = name
         self._routing_key = receiver.routing_key.get_secret_value() if receiver.routing_key else ""
-        self._redactor = redactor or Redactor.of(receiver)
-        self._poster = Poster(receiver.url, receiver.ca, self._redactor, timeout)
         self._api_url = receiver.api_url.rstrip("/")
-        self._api = Exchange(receiver.api_url, receiver.ca, self._redactor, timeout, _LONGEST)
+        self._api = Exchange.to(receiver, redactor, timeout, _LONGEST, self._api_url)
+        self._redactor = self._api.redactor
+        self._poster = Poster(receiver.url, receiver.ca, self._redactor, timeout)
         token = receiver.api_token.get_secret_value() if receiver.api_token else ""
         self._api_headers = {
             "Authorization": f"Token token={token}",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prober.deliver.harmless import harmless
 from prober.status import words
 from prober.status.states import COMPONENT, State, worst
 from rules.acts import Act
@@ -17,6 +18,8 @@ _STATES = {
     Condition.FAILING: State.DEGRADED,
 }
 _ORDER = list(words.SO)
+#: Characters of a title.
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,13 @@ class Told:
 
 
 def told(act: Act) -> Told:
-    """Raises nothing: what the facts do not hold is left out."""
+    """Raises nothing: what the facts do not hold is left out, and every word is harmless."""
     facts = act.facts
-    title = str(facts.get("title") or facts.get("service") or "")
+    title = harmless(str(facts.get("title") or facts.get("service") or ""), limit=_LONGEST)
     seen = [c for c in map(_condition, facts.get("seen") or ()) if c is not None]
     gravest = min(seen, key=_ORDER.index, default=Condition.UNAVAILABLE)
-    return Told(words.named(title, gravest), str(facts.get("progress") or ""), words.IMPACT[gravest], _body(act, title))
+    progress = harmless(str(facts.get("progress") or ""), limit=_LONGEST)
+    return Told(words.named(title, gravest), progress, words.IMPACT[gravest], _body(act, title))
 
 
 def _body(act: Act, title: str) -> str:

@@ -27,7 +27,7 @@ class ServiceDesk(Site):
     async def find(self, session: Session, mark: str) -> str:
         query = f"requestOwnership=OWNED_REQUESTS&serviceDeskId={quote(self._receiver.service_desk or '')}&limit=100"
         answer = await session.ask("GET", f"{self._url}?{query}", headers=self._headers)
-        for request in items(answer.value, "values"):
+        for request in session.rows(answer, "values"):
             texts_of = [str(field.get("value")) for field in items(request, "requestFieldValues")]
             key = request.get("issueKey")
             if isinstance(key, str) and any(mark in text for text in texts_of):
@@ -51,7 +51,7 @@ class ServiceDesk(Site):
         for page in range(_PAGES):  # the oldest first, and no order to be chosen
             url = f"{self._comments(number)}?limit=100&start={page * 100}"
             answer = await session.ask("GET", url, headers=self._headers)
-            if any(mark in str(comment.get("body")) for comment in items(answer.value, "values")):
+            if any(mark in str(comment.get("body")) for comment in items(session.unbroken(answer).value, "values")):
                 return True
             if not isinstance(answer.value, dict) or answer.value.get("isLastPage") is not False:
                 return False

@@ -44,8 +44,8 @@ class Statuspage:
         """Raises OSError when the file of certification authorities cannot be read."""
         self._name = name
         self._receiver = receiver
-        self._redactor = redactor or Redactor.of(receiver)
-        self._exchange = Exchange(receiver.url, receiver.ca, self._redactor, timeout, _LONGEST)
+        self._exchange = Exchange.to(receiver, redactor, timeout, _LONGEST)
+        self._redactor = self._exchange.redactor
         self._url = f"{receiver.url.rstrip('/')}/v1/pages/{quote(receiver.page)}"
         key = receiver.api_key.get_secret_value() if receiver.api_key else ""
         self._headers = {
@@ -121,8 +121,7 @@ class Statuspage:
     async def _find(self, session: Session, incident: str) -> dict[str, Any] | None:
         """The incident of the page that is ours of that id; the newest hundred are looked through."""
         answer = await self._ask(session, "GET", "/incidents?limit=100", None)
-        listed = answer.value if isinstance(answer.value, list) else []
-        mine = [each for each in listed if isinstance(each, dict) and _ours(each).get("incident") == incident]
+        mine = [each for each in session.rows(answer) if _ours(each).get("incident") == incident]
         return min(mine, key=lambda each: str(each.get("created_at")), default=None)
 
     async def _ask(self, session: Session, method: str, path: str, body: dict[str, Any] | None) -> Answer:

@@ -114,6 +114,9 @@ class Template:
             return ""
         if not 200 <= answer.status <= 299:
             raise Undelivered(self._exchange.refused(answer))
+        if session.unbroken(answer).body.strip() and answer.value is None:
+            why = "answered the search with what is no JSON; nothing follows from that"
+            raise Undelivered(Delivered(Outcome.TRANSIENT, f"{self._exchange.host} {why}"))
         return told(self._redactor, at_path(answer.value, request.reference), 200)
 
     async def _send(self, session: Session, request: TemplateRequest, fields: Mapping[str, Any]) -> Delivered:

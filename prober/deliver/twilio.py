@@ -153,7 +153,7 @@ class Twilio:
         day = f"{datetime.fromtimestamp(since - _SKEW, UTC):%Y-%m-%d}"
         query = urlencode({"To": self._receiver.to, "From": self._receiver.from_, "StartTime>": day, "PageSize": "50"})
         answer = await session.ask("GET", f"{self._calls}.json?{query}", headers=self._headers)
-        for call in items(answer.value, "calls"):
+        for call in session.rows(answer, "calls"):
             if (
                 call.get("status") not in _NOBODY
                 and _created(call) >= since - _SKEW

@@ -51,11 +51,11 @@ class Zendesk:
     async def find(self, session: Session, mark: str) -> str:
         if self._agent:
             answer = await session.ask("GET", f"{self._url}.json?external_id={quote(mark)}", headers=self._headers)
-            found = [t for t in items(answer.value, "tickets") if t.get("external_id") == mark]
+            found = [t for t in session.rows(answer, "tickets") if t.get("external_id") == mark]
         else:
             query = "sort_by=created_at&sort_order=desc&per_page=100"
             answer = await session.ask("GET", f"{self._url}.json?{query}", headers=self._headers)
-            found = [r for r in items(answer.value, "requests") if mark in str(r.get("description"))]
+            found = [r for r in session.rows(answer, "requests") if mark in str(r.get("description"))]
         numbers = sorted(ticket["id"] for ticket in found if isinstance(ticket.get("id"), int))
         return str(numbers[0]) if numbers else ""
 
@@ -79,7 +79,7 @@ class Zendesk:
     async def has(self, session: Session, number: str, mark: str) -> bool:
         newest = f"{self._url}/{quote(number)}/comments.json?sort_order=desc&per_page=100"
         answer = await session.ask("GET", newest, headers=self._headers)
-        return any(mark in str(comment.get("body")) for comment in items(answer.value, "comments"))
+        return any(mark in str(comment.get("body")) for comment in items(session.unbroken(answer).value, "comments"))
 
     async def add(self, session: Session, number: str, act: Act, mark: str) -> None:
         ticket: dict[str, Any] = {"comment": {"body": marked(act, mark)}}

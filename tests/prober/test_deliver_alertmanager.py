@@ -182,7 +182,23 @@ def test_resolving_what_alertmanager_does_not_have_changes_nothing() -> None:
     within(test)
 
 
-@pytest.mark.parametrize("shown", [b"[]", b"{}", b"no json", b'[{"labels": "x"}]', b'[1, "x", null]'])
+@pytest.mark.parametrize("shown", [b"{}", b"no json", answer("200 OK", b"[" * 50)[:-20]])
+def test_a_list_of_alerts_that_cannot_be_read_resolves_nothing_and_is_asked_for_again(shown: bytes) -> None:
+    async def test() -> None:
+        shows = shown if shown.startswith(b"HTTP") else answer("200 OK", shown)
+        async with desk(shows) as server:
+            delivered = await receiver(f"http://127.0.0.1:{server.port}").deliver(RESOLVE, RESOLVE.id)
+        assert delivered.outcome is Outcome.TRANSIENT
+        assert "nothing follows from that" in delivered.detail
+        async with desk(answer("200 OK"), shows) as server:
+            arrival = await receiver(f"http://127.0.0.1:{server.port}").follow(PAGE, PAGE.id, "")
+        assert arrival.reached is Reached.WAITING
+        assert arrival.again > 0, "the alert is sent again in any case"
+
+    within(test)
+
+
+@pytest.mark.parametrize("shown", [b"[]", b'[{"labels": "x"}]', b'[1, "x", null]'])
 def test_an_answer_of_another_shape_shows_no_alert(shown: bytes) -> None:
     async def test() -> None:
         async with desk(answer("200 OK"), answer("200 OK", shown)) as server:
