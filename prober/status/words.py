@@ -42,7 +42,7 @@ def condition_of(detail: Mapping[str, Any]) -> Condition | None:
 
 def what(title: str, scope: object) -> str:
     """The service, or its channel; endpoints are nobody's business outside."""
-    channel = str(scope or "").partition("/")[0]
+    channel = harmless(str(scope or "").partition("/")[0], limit=100)
     return f"{title} ({CHANNELS.get(channel, channel)})" if channel else title
 
 

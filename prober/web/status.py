@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +64,11 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class PastDay:
+    """A day with what began in it; or days in a row, from the oldest to the newest, in which nothing did."""
+
     date: str
     incidents: tuple[PublicIncident, ...]
+    since: str = ""  # the oldest of several days; "": it is one day
 
 
 class StatusPage:
@@ -127,14 +130,22 @@ def overall(picture: Picture) -> str:
 
 
 def past(picture: Picture) -> list[PastDay]:
-    """The last days, the newest first, each with the incidents that began in it and are over."""
+    """The last days, the newest first, each with the incidents that began in it and are over.
+
+    Days in a row without any are one entry: somebody who looks for what happened need not scroll past what did not.
+    """
     first = _first_day(picture.now)
     over: dict[str, list[PublicIncident]] = {}
     for incident in picture.incidents:
         if not incident.open and incident.began >= first:
             over.setdefault(_date(incident.began), []).append(incident)
-    days = [_date(first + n * DAY) for n in range(PAST_DAYS)]
-    return [PastDay(date, tuple(over.get(date, ()))) for date in reversed(days)]
+    found: list[PastDay] = []
+    for date in (_date(first + n * DAY) for n in reversed(range(PAST_DAYS))):
+        if date not in over and found and not found[-1].incidents:
+            found[-1] = replace(found[-1], since=date)
+        else:
+            found.append(PastDay(date, tuple(over.get(date, ()))))
+    return found
 
 
 def _first_day(now: float) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prober.board import Board
+from prober.deliver.harmless import harmless
 from prober.link import Message
 from prober.settings import Settings
 from rules.model import Kind, Verdict
@@ -18,6 +19,8 @@ from rules.model import Kind, Verdict
 #: (buckets, sum): counts by DURATION_BUCKETS or LAG_BUCKETS (not cumulative, one more than bounds) and the sum in
 #: seconds.
 Histogram = tuple[tuple[int, ...], float]
+#: Characters of a name, a ticket's number and the like.
+_LONGEST = 300
 #: (service, channel, endpoint, kind), as the board has them.
 Key = tuple[str, str, str, Kind]
 
@@ -100,20 +103,25 @@ class OpenIncident:
         return cls(
             id=str(entry["id"]),
             service=str(entry["service"]),
-            severity=str(entry.get("severity") or ""),
-            phase=str(entry.get("phase") or ""),
+            severity=_word(entry.get("severity")),
+            phase=_word(entry.get("phase")),
             episode=int(entry.get("episode") or 1),
-            conditions=tuple(str(c["condition"]) for c in conditions),
+            conditions=tuple(_word(c["condition"]) for c in conditions),
             onset=int(entry.get("onset") or 0),
-            ticket=str(entry.get("ticket") or ""),
+            ticket=_word(entry.get("ticket")),
             clocks=tuple(
-                (str(clock["name"]), int(clock["due"]))
+                (_word(clock["name"]), int(clock["due"]))
                 for clock in entry.get("clocks") or ()
                 if clock.get("state") == "running"
             ),
             acknowledged=bool(entry.get("acknowledged_by")),
-            held=tuple((str(c["condition"]), str(c.get("scope") or ""), int(c.get("onset") or 0)) for c in conditions),
+            held=tuple((_word(c["condition"]), _word(c.get("scope")), int(c.get("onset") or 0)) for c in conditions),
         )
+
+
+def _word(value: object) -> str:
+    """What people, packs and receivers named, in one harmless line: pages, metrics and events show it."""
+    return harmless(str(value or ""), limit=_LONGEST)
 
 
 @dataclass(frozen=True, slots=True)

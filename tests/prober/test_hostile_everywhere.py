@@ -3,6 +3,7 @@
 `SURFACES` is the list to add to: whatever shows text from outside is shown the same planted incident.
 """
 
+import asyncio
 import json
 import logging
 import socket
@@ -21,14 +22,19 @@ from deliver_acts import act
 from html_page import Html
 from recording import T0
 from room_story import RAW, TOKEN, Story
+from serving import second
 from test_deliver_texts import NAME, mail
 
 from prober import logs
 from prober.cli import main, stored
 from prober.deliver import texts
 from prober.redact import Redactor
+from prober.store import SeriesKey, SeriesRun, Transaction
+from prober.web.live import Live
 from rules.acts import ActKind, Outcome
 from rules.incident import EntryKind, RecordKind
+from rules.model import Cell, Fault, Verdict
+from rules.timeline import Run
 
 #: Markup, quotes, terminal commands, a header's end, marks that turn text round or hide it, halves of characters.
 COMMANDS = "\x1b[31m\x1b]0;title\x07\r\nBcc: x@example.com\x00\x85\u2028\u202egnp\u2066\ufeff"
@@ -72,6 +78,19 @@ def feed(text: str) -> None:
         harmless(element.text or "", 20_000)
 
 
+#: The head of an incident as the link carries it; no answer of a receiver has been checked by then.
+OPEN = {
+    "service": "bird",
+    "severity": HOSTILE,
+    "phase": HOSTILE,
+    "episode": 1,
+    "conditions": [{"condition": HOSTILE, "scope": HOSTILE, "onset": int(NOW) - 659}],
+    "onset": int(NOW) - 659,
+    "ticket": HOSTILE,
+    "clocks": [],
+}
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """An incident in which everybody sends what is hostile."""
@@ -82,17 +101,55 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told.record(RecordKind.VENDOR_STATUS, url=HOSTILE, indicator=HOSTILE, description=HOSTILE)
     told.record(RecordKind.PUBLISHED, by=HOSTILE, text=HOSTILE)
     told.enter(EntryKind.ADOPT, ticket=HOSTILE)
+    down = Cell(Verdict.UNAVAILABLE, "http_status_503", 1, ((Fault.SERVER_ERROR, 1),))
+    runs = (
+        SeriesRun(SeriesKey("bird", *name), Run(told.now - 5, told.now + 1, ((down, 1),))) for name in ((), ("api",))
+    )
+    told.write(Transaction(runs=tuple(runs)))
     (told.path.parent / "prober.yaml").write_text(json.dumps(RAW))
     return told
 
 
-def asked(path: str) -> Callable[[Story], str]:
+def asked(path: str, accept: str = "*/*") -> Callable[[Story], str]:
     def ask(story: Story) -> str:
-        answer = Desk(RAW, store=story.path, token=TOKEN).ask(path.replace("ID", story.id))
+        desk = Desk(RAW, store=story.path, token=TOKEN)
+        desk.view.opened({"open": [OPEN | {"id": story.id}]})
+        answer = desk.ask(path.replace("ID", story.id), headers={"Accept": accept})
         assert answer.status_code == 200, answer.text[:500]
         return answer.text
 
     return ask
+
+
+def events(story: Story) -> str:
+    """What /live tells a listener who has missed all of it: its first events."""
+
+    async def heard() -> str:
+        desk = Desk(RAW, store=story.path)
+        live = Live(desk.view, desk.stored)
+        stream = (await live.listen("")).events()
+        begun = await anext(stream)
+        live.second(second(story.now + 1, "unavailable", "http_status_503"))
+        told = await anext(stream)
+        await live.close()
+        return (begun + told).decode()
+
+    return asyncio.run(heard())
+
+
+def stream(text: str) -> None:
+    """Events: their data is JSON."""
+    harmless(text)
+    told = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("data: ")]
+    assert told
+    for data in told:
+        document(data)
+
+
+def lines(text: str) -> None:
+    assert text
+    for one in text.splitlines():
+        document(one)
 
 
 #: Where it shows up: how to get it, and what must hold of it.
@@ -106,6 +163,15 @@ SURFACES: dict[str, tuple[Callable[[Story], str], Callable[[str], None]]] = {
     "incidents.json": (asked("/api/v2/incidents.json"), document),
     "unresolved.json": (asked("/api/v2/incidents/unresolved.json"), document),
     "metrics": (asked("/metrics"), harmless),
+    "live": (asked("/live", "text/html"), page),
+    "live's events": (events, stream),
+    "newest seconds": (asked("/api/seconds/current.json"), document),
+    "seconds": (asked(f"/api/seconds?service=bird&from={int(NOW) - 600}&to={int(NOW) - 590}"), lines),
+    "status.json": (asked("/api/v2/status.json"), document),
+    "components.json": (asked("/api/v2/components.json"), document),
+    "scheduled-maintenances.json": (asked("/api/v2/scheduled-maintenances.json"), document),
+    "login": (asked("/login"), page),
+    "reasons": (asked("/reasons"), page),
 }
 
 
@@ -242,11 +308,7 @@ FACTS: dict[str, Any] = {
 }
 
 
-#: What is posted on another status page has its own words (test_deliver_statuspage.py); it is no text of these templates.
-SENT = [kind for kind in ActKind if kind is not ActKind.STATUS]
-
-
-@pytest.mark.parametrize("kind", SENT)
+@pytest.mark.parametrize("kind", ActKind)
 def test_what_is_sent_is_harmless(kind: ActKind) -> None:
     hostile = act(kind, NAME, facts=FACTS)
     for said in (texts.subject(hostile), texts.summary(hostile), texts.spoken(hostile)):

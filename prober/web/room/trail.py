@@ -183,7 +183,7 @@ _ACTS = {
     "note": "note in the ticket",
     "hotline": "call to the hotline",
     "escalation": "escalation",
-    "publish": "word on the status pages",
+    "status": "word on the status pages",
 }
 OUTCOMES = {
     "accepted": "was accepted",
