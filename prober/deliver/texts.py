@@ -7,9 +7,11 @@ function of the act and of the templates (`prober.deliver.wording`): no clock, n
 
 import re
 import textwrap
+from html import escape
 
 from prober.deliver import public, wording
 from prober.deliver.view import View
+from prober.deliver.wording import later, said
 from rules.acts import Act, ActKind
 
 #: Most characters of a subject and of a summary.
@@ -18,25 +20,25 @@ SUMMARY = 400
 
 #: What every text of an exercise begins with, so that nobody takes it for a real incident.
 EXERCISE = "EXERCISE"
-_EXERCISE = (
-    "EXERCISE: this is a drill. There is no incident, the figures and times are made up, and nothing needs to be done"
+_EXERCISE = later(
+    "%(mark)s: this is a drill. There is no incident, the figures and times are made up, and nothing needs to be done"
     " but to confirm that this arrived."
 )
-_SPOKEN_EXERCISE = "This is an exercise. There is no incident."
+_SPOKEN_EXERCISE = later("This is an exercise. There is no incident.")
 
 #: Pages that ask on-call to do what the program could not, by their step.
 _BY_HAND = {
-    "ticket-failed": "the ticket was refused by every receiver; open it by hand",
-    "hotline-failed": "the hotline was refused by every receiver; call it by hand",
-    "ticket-late": "no receiver has taken the ticket so far; open it by hand if it cannot wait",
-    "hotline-late": "no receiver has taken the call to the hotline so far; call it by hand if it cannot wait",
-    "hotline-unreached": "the call to the hotline reached nobody; call it by hand",
-    "page-unreached": "a page reached nobody",
-    "mail-bounced": "a mail of ours did not reach the vendor; send it another way",
-    "mail-late": "a mail of ours to the vendor is late",
-    "mail-aside": "a mail was set aside; judge it",
-    "vendor-closes": "the vendor seems to say that the ticket is closed; confirm it or object",
-    "no-relay": "no relay can carry the ticket; put one right or send it by hand",
+    "ticket-failed": later("the ticket was refused by every receiver; open it by hand"),
+    "hotline-failed": later("the hotline was refused by every receiver; call it by hand"),
+    "ticket-late": later("no receiver has taken the ticket so far; open it by hand if it cannot wait"),
+    "hotline-late": later("no receiver has taken the call to the hotline so far; call it by hand if it cannot wait"),
+    "hotline-unreached": later("the call to the hotline reached nobody; call it by hand"),
+    "page-unreached": later("a page reached nobody"),
+    "mail-bounced": later("a mail of ours did not reach the vendor; send it another way"),
+    "mail-late": later("a mail of ours to the vendor is late"),
+    "mail-aside": later("a mail was set aside; judge it"),
+    "vendor-closes": later("the vendor seems to say that the ticket is closed; confirm it or object"),
+    "no-relay": later("no relay can carry the ticket; put one right or send it by hand"),
 }
 
 
@@ -76,7 +78,8 @@ def spoken(act: Act) -> str:
     """The script of a call, to be read out by a machine."""
     view = View(act)
     words = wording.render("voice.j2", escape=False, v=view, summary=summary(act))
-    return f"{_SPOKEN_EXERCISE}\n{words}\n{_SPOKEN_EXERCISE}" if view.exercise else words
+    exercise = said(_SPOKEN_EXERCISE)
+    return f"{exercise}\n{words}\n{exercise}" if view.exercise else words
 
 
 def warm() -> None:
@@ -89,17 +92,21 @@ def _head(view: View) -> str:
 
 
 def _happened(act: Act, view: View) -> str:
-    since = f" since {view.onset}" if view.onset else ""
     if act.kind is ActKind.PAGE_RESOLVE and not view.recovered:
-        return view.note.rstrip(".") or "no longer needs attention"
+        return view.note.rstrip(".") or said("no longer needs attention")
+    words = view.condition_words or said("needs attention")
+    since = said("%(words)s since %(onset)s", words=words, onset=view.onset) if view.onset else words
     if act.kind is ActKind.PAGE and view.clock:
-        return f"{view.clock}; {view.condition_words or 'needs attention'}{since}"
+        return f"{view.clock}; {since}"
     if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
-        return f"recovered at {view.recovered}" if view.recovered else "recovered"
+        return said("recovered at %(at)s", at=view.recovered) if view.recovered else said("recovered")
     if act.kind is ActKind.PAGE and act.step in _BY_HAND:
-        return _BY_HAND[act.step]
-    counts = f" ({view.bad} of {view.measured} measured seconds)" if view.bad and view.measured else ""
-    return f"{view.condition_words or 'needs attention'}{since}{counts}"
+        return said(_BY_HAND[act.step])
+    if not (view.bad and view.measured):
+        return since
+    return said(
+        "%(since)s (%(bad)s of %(measured)s measured seconds)", since=since, bad=view.bad, measured=view.measured
+    )
 
 
 def _template(act: Act) -> str:
@@ -128,9 +135,10 @@ def _render(act: Act, layout: str) -> str:
 
 def _marked(words: str, layout: str) -> str:
     """A text of an exercise says so in its first line."""
+    marks = said(_EXERCISE, mark=EXERCISE)
     if layout != "html.j2":
-        return textwrap.fill(_EXERCISE, 76) + "\n\n" + words
-    mark = f'<p style="font-weight:bold">{_EXERCISE}</p>\n'
+        return textwrap.fill(marks, 76) + "\n\n" + words
+    mark = f'<p style="font-weight:bold">{escape(marks)}</p>\n'
     body = re.search(r"<body[^>]*>\n?", words)
     return words[: body.end()] + mark + words[body.end() :] if body else mark + words
 

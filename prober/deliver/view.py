@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober.deliver.harmless import harmless
+from prober.deliver.wording import later, said
 from rules import reasons
 from rules.acts import Act
 from rules.contracts.model import INTERNAL
@@ -23,21 +24,21 @@ MANY = 20
 _LINE = 500  # characters of a value that stands in a line
 
 _CONDITIONS = {
-    "unavailable": "persistent Unavailability",
-    "partial": "persistent Unavailability of one endpoint",
-    "intermittent": "Unavailability that comes and goes",
-    "slow": "slow answers",
-    "failing": "all calls fail, not provably by the vendor's fault",
-    "blind": "nothing can be measured",
+    "unavailable": later("persistent Unavailability"),
+    "partial": later("persistent Unavailability of one endpoint"),
+    "intermittent": later("Unavailability that comes and goes"),
+    "slow": later("slow answers"),
+    "failing": later("all calls fail, not provably by the vendor's fault"),
+    "blind": later("nothing can be measured"),
 }
 _FAULTS = {
-    "none": "success",
-    "server_timeout": "time-out on the server's side",
-    "server_error": "internal service error",
-    "other": "failed for another reason",
-    "own": "failed on our own side",
+    "none": later("success"),
+    "server_timeout": later("time-out on the server's side"),
+    "server_error": later("internal service error"),
+    "other": later("failed for another reason"),
+    "own": later("failed on our own side"),
 }
-_CHANNELS = {"api": "API calls", "smtp": "SMTP injections"}
+_CHANNELS = {"api": later("API calls"), "smtp": later("SMTP injections")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +70,18 @@ class View:
         self.created = instant(act.created)
         self.exercise = facts.get("exercise") is True  # `prober drill`: no incident is behind it
         self.service = line(facts.get("service"))
-        self.title = line(facts.get("title")) or self.service or "the service"
-        proposed = " (proposed)" if facts.get("proposed") is True else ""  # the vendor sets it
+        self.title = line(facts.get("title")) or self.service or said("the service")
+        proposed = said(" (proposed)") if facts.get("proposed") is True else ""  # the vendor sets it
         self.severity = (line(facts.get("severity_title")) or line(facts.get("severity"))) + proposed
         self.article = line(facts.get("article"))
         self.condition = line(facts.get("condition"))
-        self.condition_words = _CONDITIONS.get(self.condition, self.condition)
+        self.condition_words = _said_of(_CONDITIONS, self.condition)
         self.scope = line(facts.get("scope"))
         if self.scope.startswith(MAILBOX):
             box = self.scope.removeprefix(MAILBOX)
-            self.condition_words = f"the mailbox {box} is out of reach, so that nobody reads what vendors answer"
+            self.condition_words = said(
+                "the mailbox %(box)s is out of reach, so that nobody reads what vendors answer", box=box
+            )
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         self.recovered = instant(facts.get("recovered"))
@@ -126,7 +129,7 @@ class View:
         endpoints = _list(facts.get("endpoints"))
         self.endpoints = [_endpoint(_mapping(e)) for e in endpoints[:MANY]]
         if len(endpoints) > MANY:
-            self.endpoints.append(f"and {len(endpoints) - MANY} more")
+            self.endpoints.append(said("and %(count)s more", count=len(endpoints) - MANY))
         self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
         self.channels = _channels(facts)
         self.controls = _controls(_mapping(facts.get("controls")))
@@ -139,6 +142,10 @@ def line(value: Any) -> str:
     if value is None or isinstance(value, bool | Mapping | list | tuple):
         return ""
     return harmless(str(value), limit=_LINE).strip()
+
+
+def _said_of(table: Mapping[str, str], name: str) -> str:
+    return said(table[name]) if name in table else name
 
 
 def number(value: Any) -> str:
@@ -209,7 +216,7 @@ def _sample(facts: Mapping[str, Any]) -> Sample:
     return Sample(
         at=instant(facts.get("at")),
         where="/".join(x for x in (line(facts.get("channel")), line(facts.get("endpoint"))) if x),
-        fault=_FAULTS.get(fault, fault),
+        fault=_said_of(_FAULTS, fault),
         reason=reason,
         means=line(facts.get("means")) or _means(reason),
         peer=line(facts.get("peer")),
@@ -227,8 +234,8 @@ def _milliseconds(seconds: Any) -> str:
 
 
 def _ended(stage: str, seconds: Any) -> str:
-    after = f"after {_milliseconds(seconds)}" if number(seconds) else ""
-    return ", ".join(x for x in (f"at the stage {stage}" if stage else "", after) if x)
+    after = said("after %(time)s", time=_milliseconds(seconds)) if number(seconds) else ""
+    return ", ".join(x for x in (said("at the stage %(stage)s", stage=stage) if stage else "", after) if x)
 
 
 def _block(value: Any) -> str:
@@ -243,13 +250,16 @@ def _channels(facts: Mapping[str, Any]) -> list[str]:
     scope = facts.get("scope")
     if isinstance(scope, str) and scope.partition("/")[0] in _CHANNELS:
         named = [scope.partition("/")[0]]
-    return [words for name, words in _CHANNELS.items() if name in named]
+    return [said(words) for name, words in _CHANNELS.items() if name in named]
 
 
 def _clock(facts: Mapping[str, Any]) -> str:
     """A clock of the agreement in words: "Call back: was due at ..."."""
     title, due = line(facts.get("title")), instant(facts.get("due"))
-    return f"{title}: {'was due' if facts.get('times') else 'is due'} at {due}" if title and due else ""
+    if not (title and due):
+        return ""
+    words = later("%(title)s: was due at %(due)s") if facts.get("times") else later("%(title)s: is due at %(due)s")
+    return said(words, title=title, due=due)
 
 
 def _status_page(facts: Mapping[str, Any]) -> str:
@@ -260,7 +270,11 @@ def _status_page(facts: Mapping[str, Any]) -> str:
     named = [(line(_mapping(e).get("title")), line(_mapping(e).get("status"))) for e in _list(facts.get("entries"))]
     entries = [f"{title} ({status})" if status else title for title, status in named if title][:3]
     words = ": ".join(x for x in (line(facts.get("indicator")), line(facts.get("description"))) if x)
-    return f"{words or 'nothing'}{'; ' if entries else ''}{', '.join(entries)} (read {read})"
+    return said(
+        "%(words)s (read %(at)s)",
+        words="; ".join(x for x in (words or said("nothing"), ", ".join(entries)) if x),
+        at=read,
+    )
 
 
 def _controls(facts: Mapping[str, Any]) -> str:
@@ -270,8 +284,12 @@ def _controls(facts: Mapping[str, Any]) -> str:
     if not configured:
         return ""
     if isinstance(ok, list):
-        return f"{configured}; answering: {', '.join(line(x) for x in ok[:MANY]) or 'none'}"
-    return f"{configured}; {'answering' if ok else 'not answering'}" if isinstance(ok, bool) else configured
+        names = ", ".join(line(x) for x in ok[:MANY]) or said("none")
+        return said("%(configured)s; answering: %(names)s", configured=configured, names=names)
+    if not isinstance(ok, bool):
+        return configured
+    words = later("%(configured)s; answering") if ok else later("%(configured)s; not answering")
+    return said(words, configured=configured)
 
 
 def _rule(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:

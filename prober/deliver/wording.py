@@ -23,7 +23,18 @@ from markupsafe import escape as escaped
 
 log = logging.getLogger(__name__)
 
-__all__ = ["BUILT_IN_FOLDER", "FAILURES", "TemplateError", "Wording", "built_in", "render", "standard", "using"]
+__all__ = [
+    "BUILT_IN_FOLDER",
+    "FAILURES",
+    "TemplateError",
+    "Wording",
+    "built_in",
+    "later",
+    "render",
+    "said",
+    "standard",
+    "using",
+]
 
 #: What templates can fail with, by their own doing.
 FAILURES = (
@@ -80,6 +91,15 @@ class Wording:
         if len(words) > _MOST:
             raise ValueError(f"it makes more than {_MOST} characters")
         return words
+
+    def said(self, message: str, **values: Any) -> str:
+        """A message of the program's own in the catalogue's words; in English where those do not take its values."""
+        words = self._translations.gettext(message)
+        try:
+            return words % values
+        except (KeyError, TypeError, ValueError):
+            log.error("the catalogue's words for %r do not take its values", message)
+            return message % values
 
     def warm(self) -> None:
         """Compile everything now: that takes a third of a second, which the first ticket does not have.
@@ -158,6 +178,16 @@ def using(wording: Wording) -> Iterator[list[str]]:
     finally:
         _USED.reset(used)
         _TROUBLE.reset(told)
+
+
+def said(message: str, **values: Any) -> str:
+    """A message by the wording that is used; `values` stand in it as %(name)s."""
+    return (_USED.get() or standard()).said(message, **values)
+
+
+def later(message: str) -> str:
+    """Marks a message for the catalogue that is said elsewhere, by `said`."""
+    return message
 
 
 def render(name: str, *, escape: bool, **values: Any) -> str:

@@ -2,12 +2,13 @@
 
 import asyncio
 import gettext
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from deliver_acts import act
+from deliver_acts import FACTS, act
 from http_desk import answer, desk
 from test_drill import write
 
@@ -181,6 +182,51 @@ def test_every_sentence_of_a_template_can_be_said_otherwise_by_a_catalogue(kind:
     assert len(catalogue.asked) > 5
     plain = texts.text(act(ActKind(kind), NAME))
     assert " ".join(words.replace("«", "").replace("»", "").split()).lower() == " ".join(plain.split()).lower()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "persistent Unavailability",
+        "time-out on the server's side",
+        "API calls",
+        "%(configured)s; answering",
+        "%(since)s (%(bad)s of %(measured)s measured seconds)",
+        "the ticket was refused by every receiver; open it by hand",
+        "%(title)s: is due at %(due)s",
+        "%(words)s (read %(at)s)",
+        texts._EXERCISE,
+        "This is an exercise. There is no incident.",
+        "recovered at %(at)s",
+    ],
+)
+def test_the_programs_own_words_in_a_text_can_be_said_otherwise_too(message: str) -> None:
+    late = {"title": "Call back", "due": 1_795_342_500}
+    sample = {**FACTS["samples"][0], "fault": "server_timeout"}
+    said = {"at": 1_795_341_600, "indicator": "major", "description": "down"}
+    facts = {**FACTS, "samples": [sample], "vendor_status": said}
+    catalogue = Shouting()
+    with using(Wording(translations=catalogue)):
+        told = [
+            texts.text(act(ActKind.TICKET, NAME, facts=facts)),
+            texts.text(act(ActKind.PAGE, NAME, step="ticket-failed")),
+            texts.text(act(ActKind.PAGE, NAME, facts={**FACTS, "clock": late})),
+            texts.text(act(ActKind.PAGE_RESOLVE, NAME, facts={**FACTS, "recovered": 1_795_342_500})),
+            texts.text(act(ActKind.TICKET, NAME, facts={**FACTS, "exercise": True})),
+            texts.spoken(act(ActKind.HOTLINE, NAME, facts={**FACTS, "exercise": True})),
+        ]
+    assert message in catalogue.asked
+    first = re.split(r"%\(\w+\)s|\s", message)[0]
+    assert any(f"«{first}" in text for text in told)
+
+
+def test_a_translation_that_does_not_take_its_values_gives_way_to_english() -> None:
+    class Broken(gettext.NullTranslations):
+        def gettext(self, message: str) -> str:
+            return "%(nothing)s" if message == "%(words)s since %(onset)s" else message
+
+    with using(Wording(translations=Broken())):
+        assert "persistent Unavailability since 2026-11-22" in texts.summary(act(ActKind.PAGE, NAME))
 
 
 def test_what_a_catalogue_says_is_text_and_no_markup() -> None:
