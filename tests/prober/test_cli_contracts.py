@@ -117,7 +117,7 @@ def test_the_document_on_agreements_shows_what_can_be_written() -> None:
     assert tuple(re.findall(r"^\| `([a-z0-9-]+)` \|", prose, re.MULTILINE)) == tuple(
         sorted(packs.names(), key=prose.index)
     )
-    service, clocks = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", prose, re.DOTALL))
+    service, clocks = (yaml.safe_load(block) for block in re.findall(r"```yaml(?: pack)?\n(.*?)```", prose, re.DOTALL))
     bot = service["services"]["bot"]
     assert calendars.check_terms(packs.load(bot["contract"], Path()), bot["terms"]) == ()
     plain = packs.load("bird-email-enterprise", Path()).to_mapping()

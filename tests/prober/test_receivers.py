@@ -21,7 +21,7 @@ from prober.receivers import KINDS, Receiver
 from rules.acts import ActKind
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "receivers.md"
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLES = re.findall(r"```yaml(?: receiver)?\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
 VARIABLES = {
     "DESK_TOKEN": "desk-token-0123456789",
     "SNMP_AUTH_KEY": "auth-key-0123456789",
@@ -56,6 +56,7 @@ def test_the_documents_example_loads_and_has_every_kind(example: Path) -> None:
 
 
 def test_the_documents_smaller_examples_are_receivers() -> None:
+    assert EXAMPLES[1:]
     for text in EXAMPLES[1:]:
         assert Receiver.model_validate(yaml.safe_load(text)).kind in KINDS
 
