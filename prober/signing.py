@@ -42,7 +42,8 @@ class Signer:
 def key_of(settings: Settings, base: Path) -> bytes | None:
     """The key; one that lies beside the store is made where there is none, and anything is to be signed.
 
-    None when nothing is, or when it can neither be read nor made, or others can read it: that is logged, and nothing is signed to last.
+    None when nothing is, or when it can neither be read nor made, or others can read it: that is logged, and nothing is
+    signed to last.
     """
     if settings.web.key is not None:
         return settings.web.key.get_secret_value().encode()
