@@ -52,7 +52,9 @@ def within(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_the_documents_example_loads_and_has_every_kind(example: Path) -> None:
     settings = config.load(example, VARIABLES).settings
     vendor = settings.services["vendor"]
-    assert {each.kind for each in (*vendor.tickets, *vendor.hotline, *vendor.status_pages, *settings.on_call)} == set(KINDS)
+    assert {each.kind for each in (*vendor.tickets, *vendor.hotline, *vendor.status_pages, *settings.on_call)} == set(
+        KINDS
+    )
 
 
 def test_the_documents_smaller_examples_are_receivers() -> None:
