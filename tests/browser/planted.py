@@ -159,7 +159,7 @@ FACTS = {"service": "bird", "title": "Bird Email", "condition": "unavailable", "
 
 
 def _trail(incident: str, raised: int, recovered: int, closed: int) -> Iterator[Record]:
-    yield Record(incident, raised, RecordKind.OPENED, OPENING)
+    yield Record(incident, raised, RecordKind.OPENED, {**OPENING, "onset": raised - 60})
     if recovered:
         yield Record(incident, recovered, RecordKind.RECOVERED, {})
     if closed:

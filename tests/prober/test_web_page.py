@@ -234,8 +234,8 @@ def test_incidents_are_told_in_neutral_words(store: Path) -> None:
     assert "has been unavailable again since" in said
     assert "Resolved 2026-11-21 00:00:00 UTC The incident is resolved." in said
     assert "The provider has responded." in said
-    assert "2026-11-22 No incident." in said
-    assert "2026-11-08 to 2026-11-19 No incident." in said, "days without any are told in one breath"
+    assert "2026-11-22 No other incident." in said
+    assert "2026-11-08 to 2026-11-19 No other incident." in said, "days without any are told in one breath"
 
 
 def test_a_persons_words_are_public_where_they_were_entered_to_be(store: Path) -> None:
