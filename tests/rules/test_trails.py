@@ -7,7 +7,7 @@ on Sunday, and the end on Monday. `TRAILS=write pytest tests/rules/test_trails.p
 import difflib
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +77,16 @@ SHOWN = {
 }
 
 
-def trail(a: Agreement) -> str:
-    return "\n".join(lines(a)) + "\n"
+def trail(a: Agreement, what: str = "one incident", shown: Mapping[RecordKind, str] = SHOWN) -> str:
+    return "\n".join(lines(a, what, shown)) + "\n"
 
 
-def lines(a: Agreement) -> Iterator[str]:
+def lines(a: Agreement, what: str, show: Mapping[RecordKind, str]) -> Iterator[str]:
     pack = a.state.plan.pack
-    yield f"{pack.title}: one incident, in the time of {a.zone.key}"
+    yield f"{pack.title}: {what}, in the time of {a.zone.key}"
     shown = 0
     for second, said in a.said:
-        words = told(a, second, said)
+        words = told(a, second, said, show)
         if words and second != shown:
             yield ""
             yield a.clock(second)
@@ -101,23 +101,28 @@ def lines(a: Agreement) -> Iterator[str]:
             )
 
 
-def told(a: Agreement, second: int, said: Record | Act) -> list[str]:
+def told(a: Agreement, second: int, said: Record | Act, show: Mapping[RecordKind, str] = SHOWN) -> list[str]:
     if isinstance(said, Act):
         _, kind, receiver, step = a.line(second, said).split()
         severity = said.facts["severity_title"] + (", proposed" if said.facts["proposed"] else "")
         text = said.facts.get("text")
         return [f"{kind.upper()} to {receiver}: {step} ({severity})", *([text] if text else [])]
-    if said.kind not in SHOWN:
+    if said.kind not in show:
         return []
     instants = {
         k: v for k, v in said.detail.items() if k in ("due", "before", "at") and isinstance(v, int) and v < 10**11
     }
-    return [SHOWN[said.kind].format(**dict(said.detail) | {k: a.clock(v) for k, v in instants.items()})]
+    return [show[said.kind].format(**dict(said.detail) | {k: a.clock(v) for k, v in instants.items()})]
 
 
 @pytest.mark.parametrize("name", UNDER)
 def test_the_trail_is_the_one_that_is_kept(name: str) -> None:
-    now, path = trail(story(name)), TRAILS / f"{name}.txt"
+    keep(f"{name}.txt", trail(story(name)))
+
+
+def keep(name: str, now: str) -> None:
+    """Hold a trail against the one that is kept under that name."""
+    path = TRAILS / name
     if os.environ.get("TRAILS") == "write":
         path.write_text(now, encoding="utf-8")
     kept = path.read_text(encoding="utf-8")
