@@ -3,6 +3,7 @@
 Two services: `bird` has had outages and is in one; `aivo` has one channel, a title full of markup and nothing wrong.
 """
 
+import datetime as dt
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ HOSTILE = (
     '<script>document.title="owned"</script><img src=x onerror="1">\x1b[31m\u202egnp.exe\u202c\x00&amp;' + "A" * 9000
 )
 
+#: A day ahead on which something is planned.
+SOON = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=3)
+
 RAW: dict[str, Any] = {
     "location": "fra1",
     "store": "sqlite:///prober.db",
@@ -32,6 +36,7 @@ RAW: dict[str, Any] = {
             "title": "Bird Email",
             "contract": "bird-email-enterprise",
             "terms": {"hotline": "+1 555 0100", "time_zone": "Europe/Amsterdam"},
+            "maintenance": [{"title": "Moving house", "start": f"{SOON}T02:00Z", "end": f"{SOON}T04:00Z"}],
             "channels": {
                 "api": [
                     {"name": "account", "url": "http://127.0.0.1:9/account"},
