@@ -62,8 +62,27 @@ def _parse(data: bytes, where: str) -> Pack:
     except RecursionError:
         raise PackError(f"contract pack {where} is nested too deep; this is no pack") from None
     except ValueError as error:
-        lines = "".join(f"\n  {line}" for line in str(error).splitlines())
+        root = yaml.compose(data, Loader=_Loader)  # what it was made from, with its lines
+        lines = "".join(f"\n  {_where(root, line)}{line}" for line in str(error).splitlines())
         raise PackError(f"contract pack {where} is not right:{lines}") from error
+
+
+def _where(node: yaml.Node | None, complaint: str) -> str:
+    """`line 12: ` for a complaint that begins with a path (`clocks.updates.every: ...`); "" when nothing of it is there.
+
+    What is missing is sought where it belongs: at the last part of its path that is there.
+    """
+    line = 0
+    for name in complaint.partition(": ")[0].split("."):
+        found = None
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == name), None)
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit() and int(name) < len(node.value):
+            found = (node.value[int(name)],) * 2
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return f"line {line}: " if line else ""
 
 
 def _in_one_line(error: yaml.YAMLError) -> str:

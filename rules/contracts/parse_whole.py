@@ -41,7 +41,7 @@ def _conditions(pack: Pack, faults: Faults) -> None:
 
 
 def _names(pack: Pack) -> str:
-    return ", ".join(s.name for s in pack.severities) or "none yet"
+    return ", ".join(s.name for s in pack.severities) or "those that you list in severities"
 
 
 def _severities(pack: Pack, faults: Faults) -> None:
@@ -71,7 +71,7 @@ def _terms(pack: Pack, faults: Faults) -> None:
 def _term(pack: Pack, name: str, kind: TermKind | None, path: str, faults: Faults) -> Term | None:
     term = next((t for t in pack.terms if t.name == name), None)
     if term is None:
-        known = ", ".join(t.name for t in pack.terms) or "none yet"
+        known = ", ".join(t.name for t in pack.terms) or "those that you list in terms"
         faults.add(path, f"{name!r} is not a term of this pack", f"one of {known}")
     elif kind is not None and term.kind is not kind:
         faults.add(path, f"the term {name} is of kind {term.kind}", f"write kind: {kind} at the term")

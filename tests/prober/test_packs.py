@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from prober import packs
 from prober.errors import ProberError
@@ -103,3 +104,22 @@ def test_a_file_that_is_no_pack_is_told_with_what_is_wrong(data: bytes, said: st
         packs.load("mine.yaml", tmp_path)
     assert str(tmp_path / "mine.yaml") in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_each_fault_is_told_with_its_line_where_it_stands_or_would_stand(tmp_path: Path) -> None:
+    text = "name: mine\nclocks:\n  updates:\n    title: Updates\n    starts: [tickett]\nseveritys: []\n"
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(packs.PackError) as caught:
+        packs.load("mine.yaml", tmp_path)
+    told = str(caught.value).splitlines()
+    assert "  vendor: is missing; name the vendor" in told, "there is no line for what is not there at all"
+    assert "  line 3: clocks.updates.article: is missing; name the article of the document, or write silent" in told
+    assert any(line.startswith("  line 5: clocks.updates.starts: 'tickett' is not known; one of ") for line in told)
+    assert "  line 6: severitys: is not known; did you mean severities?" in told
+
+
+@pytest.mark.parametrize("line", ["conditions.0.x: is odd", "name.x: is odd", "tickets: is odd", "no path at all"])
+def test_a_line_is_found_in_lists_too_and_none_where_there_is_none(line: str) -> None:
+    root = yaml.compose("name: a\nconditions:\n  - y: 1\n  - x: 2\n")
+    told = {"conditions.0.x": "line 3: ", "name.x": "line 1: "}
+    assert packs._where(root, line) == told.get(line.partition(":")[0], "")

@@ -202,7 +202,7 @@ def lived(name: str, story: Sequence[Move], *, restarts: bool) -> Life:
 
 
 @pytest.mark.parametrize("name", FIVE)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(story=st.lists(moves, max_size=20))
 def test_whatever_happens_the_agreement_is_kept_and_a_restart_changes_nothing(name: str, story: list[Move]) -> None:
     straight = lived(name, story, restarts=False)

@@ -431,7 +431,7 @@ histories = st.lists(st.tuples(worlds, st.integers(1, 14)), max_size=12)
 MIXED = {ACCOUNT: 1000, SEND: 3000, INJECTION: 2000}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(small, histories)
 def test_endpoints_told_only_when_they_change_give_the_same_events(
     rule: Rule, history: list[tuple[World, int]]
@@ -507,7 +507,7 @@ def expected(service: Service) -> list[tuple[str, Condition, str, int]]:  # noqa
     return events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=90, deadline=None)
 @given(small, histories)
 def test_the_naive_model_agrees(rule: Rule, history: list[tuple[World, int]]) -> None:
     service = Service(MIXED, rule)

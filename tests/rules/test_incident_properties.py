@@ -349,7 +349,7 @@ class Incidents(RuleBasedStateMachine):
 
 
 Incidents.TestCase.settings = settings(
-    deadline=None, max_examples=80, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
+    deadline=None, max_examples=60, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )
 TestIncidents = Incidents.TestCase
 

@@ -197,7 +197,7 @@ def test_the_naive_model_agrees(rule: Rule, stretches: Stretches) -> None:
     assert run(rule, stretches) == naive.transitions(rule, marks, SECOND)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(rules, sequences)
 def test_stretches_fed_at_once_are_seconds_fed_one_by_one(rule: Rule, stretches: Stretches) -> None:
     one, many = Tracker(rule), Tracker(rule)
