@@ -8,8 +8,10 @@ could not begin or the link broke.
 
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import logging
+import select
 import signal
 import socket
 import sys
@@ -22,9 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The process. Returns its exit status."""
     # Control-C goes to the whole group of a terminal; the measuring process tells us by closing the link.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Killed while we still start, it cannot: without this we would hold the address a second longer, for nobody. Once we
-    # serve, SIGTERM ends us in order, as the closing link does.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # Killed while we still start, it cannot: without this we would hold the address a second longer, for nobody.
+    _at_its_death(signal.SIGTERM)
     # So this comes first, and what takes long to import later.
     parser = argparse.ArgumentParser(prog="prober.serve", description="Started by prober run; not for use by hand.")
     parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")
@@ -46,6 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for inherited in (link, listen):
         inherited.setblocking(False)
         inherited.set_inheritable(False)
+    # From now on the closing link ends us in order, deliveries under way included; the address is free before that.
+    signal.signal(signal.SIGHUP, lambda *_: _hear_nobody(listen))
+    _at_its_death(signal.SIGHUP)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(link, listen, handler))
@@ -57,14 +61,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _at_its_death(number: signal.Signals) -> None:
+    """The signal that comes when the measuring process dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+
+
+def _hear_nobody(listen: socket.socket) -> None:
+    """Let somebody else listen on the address, however busy we are; connections that stand go on."""
+    with contextlib.suppress(OSError):  # closed already
+        listen.shutdown(socket.SHUT_RDWR)
+
+
 def _is_over(link: socket.socket) -> bool:
-    """Whether the link has closed and nothing waits to be read."""
-    try:
-        return not link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    """Whether the other end of the link has closed, whatever still waits to be read."""
+    looking = select.poll()
+    looking.register(link, select.POLLRDHUP)
+    return bool(looking.poll(0))
 
 
 if __name__ == "__main__":
