@@ -127,6 +127,18 @@ def test_an_outage_of_one_channel_is_the_services() -> None:
     json.dumps([dict(event.rule) for event in events if isinstance(event, ConditionRaised)])
 
 
+def test_api_down_in_even_seconds_and_smtp_in_odd_ones_makes_every_second_unavailable() -> None:
+    """The agreement's and/or: a second in which either limb fails is Unavailable, though neither limb is down for long."""
+    service = Service(every(1000))
+    even = {**all_of(FINE), ACCOUNT: DOWN, SEND: DOWN}
+    odd = {**all_of(FINE), INJECTION: DOWN}
+    events = service.run((all_of(FINE), 100), *[(even, 1), (odd, 1)] * 45)
+    (raised,) = [event for event in events if isinstance(event, ConditionRaised)]
+    assert (raised.condition, raised.scope, raised.onset) == (Condition.UNAVAILABLE, "", at(100))
+    assert {cell.verdict.value for cell in service.series["", ""][100:]} == {"unavailable"}
+    assert {cell.verdict.value for cell in service.series["smtp", ""][100:]} == {"available", "unavailable"}
+
+
 def test_another_channel_that_becomes_unavailable_too_is_told_once_and_is_over_with_the_service() -> None:
     service = Service(every(1000))
     api = {**all_of(FINE), ACCOUNT: DOWN, SEND: DOWN}
