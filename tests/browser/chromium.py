@@ -106,10 +106,14 @@ def visiting(chromium: Chromium, url: str, **settings: Any) -> Iterator[Page]:
     visit.close()
 
 
-def accessible(page: Page) -> None:
-    """axe-core finds nothing serious or critical. Its rules of WCAG 2.2 AA are asked for by name, its best practices too."""
+def accessible(page: Page, *rules: str) -> None:
+    """axe-core finds nothing serious or critical. Its rules of WCAG 2.2 AA are asked for by name, its best practices too.
+
+    `rules`: these alone.
+    """
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}, "resultTypes": ["violations"]})
+    only = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": tags}
+    found = Axe().run(page, options={"runOnly": only, "resultTypes": ["violations"]})
     grave = [each for each in found.response["violations"] if each["impact"] in _GRAVE]
     assert not grave, "\n".join(f"{v['id']}: {v['help']}: {[n['html'][:200] for n in v['nodes'][:3]]}" for v in grave)
 
