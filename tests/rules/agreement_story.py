@@ -6,12 +6,14 @@ gives back what was done on the way, as `16:45:00 page pager due-call-back`.
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from prober import calendars, packs
 from rules.acts import Act, ActKind, ActResult, Outcome
+from rules.contracts.model import Pack
 from rules.incident import (
     ConditionCleared,
     ConditionRaised,
@@ -37,9 +39,15 @@ _REMINDER = re.compile(r"^((?:warn|due|chase|again|late|escalate)-.*?)-\d+(?:~\d
 YEAR = 2026
 
 
+@cache
+def pack_of(name: str) -> Pack:
+    """A built-in pack, read once: reading one costs more than most stories."""
+    return packs.load(name, Path())
+
+
 def plan_for(pack_name: str, terms: dict[str, Any], **changes: Any) -> Plan:
     """What a configuration with these terms makes of the pack: two levels of on-call, one receiver of each other kind."""
-    pack = packs.load(pack_name, Path())
+    pack = pack_of(pack_name)
     assert calendars.check_terms(pack, terms) == ()
     settled = pack.settled(terms)
     now = round(datetime(YEAR, 6, 1, tzinfo=UTC).timestamp())
@@ -64,7 +72,7 @@ class Agreement:
     def __init__(self, pack_name: str, zone: str = "UTC", **terms: Any) -> None:
         self.zone = ZoneInfo(zone)
         changes = terms.pop("plan", {})
-        if "time_zone" in {term.name for term in packs.load(pack_name, Path()).terms}:
+        if "time_zone" in {term.name for term in pack_of(pack_name).terms}:
             terms = {"time_zone": zone} | terms
         self.state = ServiceState(plan_for(pack_name, terms, **changes))
         self.now = 0
