@@ -193,7 +193,7 @@ def _row(head: IncidentHead) -> dict[str, Any]:
         "severity": "on-call alone" if head.severity == INTERNAL else line(head.severity),
         "phase": "concerns on-call alone" if head.phase == INTERNAL else line(head.phase),
         "onset": head.onset,
-        "lasted": head.recovered - head.onset if head.recovered is not None else None,
+        "recovered": head.recovered,
         "episodes": head.episodes,
         "ticket": line(head.ticket),
         "conditions": ", ".join(line(name) for name in head.conditions),

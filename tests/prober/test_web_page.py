@@ -238,6 +238,21 @@ def test_incidents_are_told_in_neutral_words(store: Path) -> None:
     assert "2026-11-08 to 2026-11-19 No other incident." in said, "days without any are told in one breath"
 
 
+def test_an_incident_that_has_recovered_does_not_look_as_if_it_went_on(store: Path) -> None:
+    name = "bird-1"
+    ps.write(
+        store,
+        ps.incident(
+            name, ps.raised(name, LAST - 900), ps.record(name, LAST - 300, RecordKind.RECOVERED, last_bad=LAST - 420)
+        ),
+    )
+    found = page(fit(Desk(store=store)))
+    assert "Since 2026-11-22 09:45:38 UTC , recovered and being watched" in found.said
+    marks = [a.get("class") for tag, a in found.tags if tag in {"article", "section"}]
+    assert "incident watched" in marks
+    assert "current" not in marks, "nothing is wrong now"
+
+
 def test_a_persons_words_are_public_where_they_were_entered_to_be(store: Path) -> None:
     name, at = "bird-1", LAST - 900
     told = {"by": "Erika Mustermann", "via": "cli"}

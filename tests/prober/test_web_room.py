@@ -77,6 +77,10 @@ def test_a_recovered_one_says_so_and_that_it_is_not_agreed(begin: Begin) -> None
     assert "Nothing holds" not in room.inside("why")
     assert "(as last told)" in room.inside("why")
     assert "2026-11-22 09:54:40 UTC 2026-11-22 09:56:40 UTC" in room.inside("episodes")
+    lasted = room.inside("episodes").rpartition("UTC ")[2]
+    assert f"Recovered 2026-11-22 09:56:40 UTC; it had lasted {lasted} Severity" in room.inside("what"), (
+        "one figure, twice"
+    )
 
 
 def test_a_closed_one_says_when_and_keeps_its_clocks(begin: Begin) -> None:
