@@ -30,8 +30,8 @@ JITTER = 0.25
 #: How often a receiver is asked again after an answer was lost, before the next one is tried; restarts do not start anew.
 REPEATS = 5
 #: Seconds after the first lost answer from which the same receiver is not asked again before the next one is tried: with
-#: time-outs of 10 s, REPEATS alone would leave the hotline's 120 s hardly any room.
-PATIENCE = 60.0
+#: time-outs of 10 s, REPEATS alone would take up most of the 120 s that the hotline waits for the ticket.
+PATIENCE = 30.0
 #: Settled acts remembered, so that a second copy over the link is answered, not carried out.
 REMEMBERED = 10_000
 

@@ -143,6 +143,13 @@ class TestTheResolution:
         assert [line for line in lines if "note" in line] == ["16:30:00 note desk chase-resolution"] * 2
         assert "all teams concerned" in a.text("chase-resolution")
 
+    def test_what_was_closed_too_early_has_its_48_hours_anew_once_it_is_reopened(self) -> None:
+        a = a_ticket("Fri 20 Nov 16:30")
+        a.cleared("Fri 20 Nov 17:00")
+        a.entered("Fri 20 Nov 18:00", EntryKind.CLOSED_BY_VENDOR)
+        a.entered("Fri 20 Nov 19:00", EntryKind.REOPEN)
+        assert a.due("resolution") == "Sun 22 Nov 19:00:00"
+
     def test_a_recovery_is_no_resolution(self) -> None:
         a = a_ticket("Fri 20 Nov 16:30")
         a.cleared("Fri 20 Nov 17:00")

@@ -23,7 +23,7 @@ OWN_TROUBLES = {
 }
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(observations, histories, vendors)
 def test_every_observation_has_a_finding_with_a_listed_reason(o: Observation, h: History, v: Vendor) -> None:
     finding = classify(o, h, v)

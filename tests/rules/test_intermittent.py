@@ -199,7 +199,7 @@ RULES = st.builds(Rule, for_=st.integers(3, 8), recovered_after=st.integers(1, 9
 RATES = st.builds(Rate, seconds=st.integers(1, 4), within=st.integers(4, 40), recovered_after=st.integers(1, 12))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RULES, RATES, CELLS)
 def test_a_naive_model_agrees(rule: Rule, rate: Rate, stretches: list[tuple[Cell, int]]) -> None:
     cells = [cell for cell, n in stretches for _ in range(n)]
@@ -207,7 +207,7 @@ def test_a_naive_model_agrees(rule: Rule, rate: Rate, stretches: list[tuple[Cell
     assert [(kind, second) for kind, _, second in brief(events)] == model(rule, rate, cells)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(RULES, RATES, CELLS, CELLS)
 def test_a_restart_changes_nothing(
     rule: Rule, rate: Rate, before: list[tuple[Cell, int]], after: list[tuple[Cell, int]]

@@ -186,7 +186,7 @@ sequences = st.lists(
 ).map(lambda groups: [stretch for group in groups for stretch in group])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(rules, sequences)
 @example(Rule(for_=5, recovered_after=2, share=Fraction(1, 2)), [(B, 5), (G, 2), (B, 1), (G, 5)])
 @example(
@@ -213,7 +213,7 @@ def test_stretches_fed_at_once_are_seconds_fed_one_by_one(rule: Rule, stretches:
     assert found == expected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(rules, sequences, st.data())
 def test_a_replayed_tracker_goes_on_as_if_never_stopped(rule: Rule, stretches: Stretches, data: st.DataObject) -> None:
     marks = spread(stretches)
