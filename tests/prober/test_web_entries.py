@@ -93,4 +93,4 @@ def test_a_body_that_is_no_step_is_refused_with_a_word(body: bytes, says: str) -
 def test_an_unknown_step_names_those_that_are_known() -> None:
     answer = Desk(token=TOKEN).ask("/api/incidents/x/explode", "POST", BEARER, body=b'{"by": "ada"}')
     assert answer.status_code == 404
-    assert "ack, note, resolve" in answer.text
+    assert "ack, note, publish, resolve" in answer.text
