@@ -246,9 +246,11 @@ def test_a_service_that_is_no_longer_configured_at_the_start_keeps_what_it_had(t
         both = configuration(well)
         both["services"]["mailer"] = {"contract": "bird-email-enterprise", "channels": {"api": [well]}}
         life = Life(tmp_path, both)
-        life.state("READY=1")
-        until(lambda: len(life.seconds("mailer")) >= 1)
-        assert life.end() == 0
+        try:
+            life.state("READY=1")
+            until(lambda: len(life.seconds("mailer")) >= 1)
+        finally:
+            assert life.end() == 0
         kept = life.seconds("mailer")
         (tmp_path / "notify").unlink()
         life = Life(tmp_path, configuration(well))
