@@ -108,6 +108,21 @@ class View:
         #: Whether our own people read it, and whether it is about the agreement.
         self.for_us = self.kind in ("page", "page_resolve")
         self.vendors_matter = bool(facts.get("severity")) and facts.get("severity") != INTERNAL
+        self._read_room(facts)
+        self.location = line(facts.get("location"))
+        self._read_parties(facts)
+        endpoints = _list(facts.get("endpoints"))
+        self.endpoints = [_endpoint(_mapping(e)) for e in endpoints[:MANY]]
+        if len(endpoints) > MANY:
+            self.endpoints.append(said("and %(count)s more", count=len(endpoints) - MANY))
+        self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
+        self.channels = _channels(facts)
+        self.controls = _controls(_mapping(facts.get("controls")))
+        self.status_page = _status_page(_mapping(facts.get("vendor_status")))
+        self.rule = _rule(_mapping(facts.get("rule")), facts)
+
+    def _read_room(self, facts: Mapping[str, Any]) -> None:
+        """Where our own people go on: the incident room, links that enter a step, what the reasons mean."""
         room = _mapping(facts.get("room")) if self.for_us else {}  # the incident room is no place of the vendor's
         self.room = harmless(str(room.get("url") or ""))
         links = [_mapping(link) for link in _list(room.get("links"))[:MANY]]
@@ -115,7 +130,9 @@ class View:
         self.links_until = instant(room.get("until"))
         #: Where our own pages explain the most frequent reason, and all others.
         self.reasons_at = _reasons_at(harmless(str(room.get("reasons") or "")), facts.get("reasons"))
-        self.location = line(facts.get("location"))
+
+    def _read_parties(self, facts: Mapping[str, Any]) -> None:
+        """Whom the vendor deals with, and the terms that the customer filled in."""
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
         self.company = line(customer.get("company"))
@@ -126,15 +143,6 @@ class View:
         terms = _mapping(facts.get("terms"))
         self.hotline = line(terms.get("hotline"))
         self.persistence_source = line(terms.get("persistence_source"))
-        endpoints = _list(facts.get("endpoints"))
-        self.endpoints = [_endpoint(_mapping(e)) for e in endpoints[:MANY]]
-        if len(endpoints) > MANY:
-            self.endpoints.append(said("and %(count)s more", count=len(endpoints) - MANY))
-        self.samples = [_sample(_mapping(s)) for s in _list(facts.get("samples"))[:SAMPLES]]
-        self.channels = _channels(facts)
-        self.controls = _controls(_mapping(facts.get("controls")))
-        self.status_page = _status_page(_mapping(facts.get("vendor_status")))
-        self.rule = _rule(_mapping(facts.get("rule")), facts)
 
 
 def line(value: Any) -> str:
