@@ -21,7 +21,8 @@ from rules import suspicion
 from rules.faults import classify
 from rules.model import Fault, Finding
 
-_AT_ONCE = 50  # calls
+_AT_ONCE = 50  # calls of endpoints
+_CONTROL_EVERY = 1.0  # seconds
 _FOREVER = 2**63  # ns: past every farewell and every window
 
 
@@ -88,7 +89,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 async def call_all(settings: Settings, redactor: Redactor) -> tuple[list[Called], list[Called]]:
     """Call every endpoint and every control once: endpoints, controls. Raises ProberError for what cannot be called.
 
-    A suspicion is held against the controls as in `run`; for that they are called again when it arises.
+    A suspicion is held against the controls as in `run`; for that they are called every second while calls are made.
     """
     loop = asyncio.get_running_loop()
     engines = Engines(loop, Reactor(loop), Resolver(loop, settings.nameservers), redactor.text)
@@ -122,33 +123,41 @@ class _Round:
 
     async def all(self, endpoints: Sequence[_Task], controls: Sequence[_Task]) -> tuple[list[Called], list[Called]]:
         checks = [asyncio.create_task(self._control(task)) for task in controls]
-        calls = [asyncio.create_task(self._endpoint(task, controls)) for task in endpoints]
+        calls = [asyncio.create_task(self._endpoint(task)) for task in endpoints]
+        watches = [asyncio.create_task(self._watch(task, check)) for task, check in zip(controls, checks, strict=True)]
         try:
             first, called = await asyncio.gather(*checks), await asyncio.gather(*calls)
+            if any(each.finding.suspected for each in called):
+                await asyncio.gather(*(self._control(task) for task in controls))
         finally:  # one that cannot be made ends the others
-            for task in (*checks, *calls):
+            for task in (*checks, *calls, *watches):
                 task.cancel()
-            await asyncio.gather(*checks, *calls, return_exceptions=True)
+            await asyncio.gather(*checks, *calls, *watches, return_exceptions=True)
         return [self._settled(each, bool(controls)) for each in called], first
 
-    async def _endpoint(self, task: _Task, controls: Sequence[_Task]) -> Called:
-        called = await self._call(task)
-        if called.finding.suspected:
-            await asyncio.gather(*(self._control(control) for control in controls))
-        return called
+    async def _endpoint(self, task: _Task) -> Called:
+        async with self._places:
+            return await self._call(task)
+
+    async def _watch(self, task: _Task, check: asyncio.Task[Called]) -> None:
+        """Calls a control every second, as `run` does: a silence is held against its begin and its end alike."""
+        await check
+        while True:
+            await asyncio.sleep(_CONTROL_EVERY)
+            await self._control(task)
 
     async def _control(self, task: _Task) -> Called:
+        """Controls wait for no place: one that stood in the queue of a hundred endpoints would come too late."""
         called = await self._call(task)
         if called.ok:
             self._successes.append(called.once.observation.ended)
         return called
 
     async def _call(self, task: _Task) -> Called:
-        async with self._places:
-            try:
-                once = await call_once(self._engines, task.callee, task.timeout)
-            except (OSError, ValueError) as error:  # its files have changed since they were checked
-                raise ProberError(f"{task.endpoint} cannot be called: {error}") from error
+        try:
+            once = await call_once(self._engines, task.callee, task.timeout)
+        except (OSError, ValueError) as error:  # its files have changed since they were checked
+            raise ProberError(f"{task.endpoint} cannot be called: {error}") from error
         finding = classify(once.observation, vendor=vendors.load(task.vendor))
         return Called(task.service, task.channel, task.endpoint, once, finding)
 

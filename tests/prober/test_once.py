@@ -161,6 +161,23 @@ def test_a_suspicion_is_held_against_the_controls(
         assert "control dns: failed connection_refused" in text, "a control accuses nobody"
 
 
+def test_controls_do_not_stand_in_the_queue_of_many_endpoints(
+    tmp_path: Path, peers: Peers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prober.cli.once._AT_ONCE", 1)
+    peers[0].behaviour = _answer_of("hang_before_headers")
+    path = Path(written(tmp_path, peers, control=peers[0].port, timeout="1500ms"))
+    whole = yaml.safe_load(path.read_text())
+    (account,) = whole["services"]["bird"]["channels"]["api"]
+    whole["services"]["bird"]["channels"] = {"api": [account | {"name": f"account{n}"} for n in range(4)]}
+    path.write_text(yaml.safe_dump(whole))
+    assert main(["once", str(path), "--format", "jsonl"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    # The first silence ends when the last of the queue has not begun: were controls queued behind it, they were late.
+    reasons = {line["endpoint"]: line["reason"] for line in lines if "endpoint" in line}
+    assert reasons == dict.fromkeys([f"account{n}" for n in range(4)], "read_timeout")
+
+
 def test_a_failing_control_alone_fails_nothing(tmp_path: Path, peers: Peers) -> None:
     with closed_port() as refuses:
         assert main(["once", written(tmp_path, peers, control=refuses)]) == 0
