@@ -115,8 +115,9 @@ class Serving:
             log.error("the new configuration cannot be used here: %s", error)
             return
         self._handler.redact(Redactor.of(self._view.settings, settings))  # what is still under way may know the old
-        self._stored.configured(locate(settings.store, base))
-        self._gate.configured(key)
+        store = locate(settings.store, base)
+        self._stored.configured(store)
+        self._gate.configured(key, store.with_name(f"{store.name}-web.ended"))
         self._view.configured(settings, board, int(message.get("pid") or 0), _severities(settings, base))
         self._outbox.reconfigure(receivers)
         self._following.configured(settings, base)

@@ -1,7 +1,8 @@
 """Who somebody is who looks at a page: logged in here, named by a trusted reverse proxy, or nobody.
 
-A login is a cookie that says a name and until when, signed; it is worth nothing once the token or the key changes. What changes
-something needs, beside a login, the form's own token, and must come from a page of ours (Origin, Sec-Fetch-Site).
+A login is a cookie that says a name and until when, signed; it is worth nothing once the token or the key changes, or its
+owner has logged out (`prober.web.ended`). What changes something needs, beside a login, the form's own token, and must come
+from a page of ours (Origin, Sec-Fetch-Site).
 """
 
 import base64
@@ -12,6 +13,7 @@ import ipaddress
 import json
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -19,6 +21,7 @@ from starlette.responses import Response
 
 from prober.deliver.harmless import harmless
 from prober.signing import Signer
+from prober.web.ended import Ended
 from prober.web.view import View
 
 COOKIE = "prober_login"
@@ -37,6 +40,15 @@ class Who:
     here: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A login: whose it is, until when (UTC seconds), and its random number."""
+
+    name: str
+    until: int
+    number: str
+
+
 class Gate:
     """Knows people by their requests. `configured` gives the key; until then logins end with this process."""
 
@@ -44,10 +56,12 @@ class Gate:
         self._view = view
         self._own = secrets.token_bytes(32)
         self._key: bytes | None = None
+        self._ended = Ended()
 
-    def configured(self, key: bytes | None) -> None:
-        """The key that lasts; None: there is none."""
+    def configured(self, key: bytes | None, ended: Path | None = None) -> None:
+        """The key that lasts, and the file that says which logins were ended; None: there is none."""
         self._key = key
+        self._ended.kept_at(ended if key is not None else None, self._view.now())
 
     @property
     def signer(self) -> Signer:
@@ -74,6 +88,13 @@ class Gate:
         return Who(name, self.signer.sign(_FORM, "proxy", name), here=False) if name else None
 
     def _by_cookie(self, request: Request) -> Who | None:
+        session = self._session(request)
+        if session is None:
+            return None
+        return Who(session.name, self.signer.sign(_FORM, "here", session.number), here=True)
+
+    def _session(self, request: Request) -> _Session | None:
+        """The login of the request's cookie, while it lasts."""
         body, _, signature = request.cookies.get(COOKIE, "").partition(".")
         token = self._token()
         if token is None or not self.signer.genuine(signature, _SESSION, body, token):
@@ -82,9 +103,9 @@ class Gate:
             name, until, number = json.loads(base64.urlsafe_b64decode(body))
         except (ValueError, binascii.Error):  # signed by another version of the program
             return None
-        if until <= self._view.now():
+        if until <= self._view.now() or number in self._ended:
             return None
-        return Who(name, self.signer.sign(_FORM, "here", number), here=True)
+        return _Session(name, until, number)
 
     def _token(self) -> str | None:
         """What changes when the token does; None: there is none, so that nobody can log in here."""
@@ -126,6 +147,9 @@ class Gate:
         response.set_cookie(COOKIE, value, max_age=lasts, path="/", secure=secure, httponly=True, samesite="strict")
 
     def let_out(self, request: Request, response: Response) -> None:
+        """Ends the login of the request's cookie, whoever else has a copy of it."""
+        if (session := self._session(request)) is not None:
+            self._ended.add(session.number, session.until, self._view.now())
         response.delete_cookie(COOKIE, path="/", secure=self.by_https(request), httponly=True, samesite="strict")
 
     # what may change something

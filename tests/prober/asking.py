@@ -13,6 +13,7 @@ from prober.board import Board
 from prober.link import Message
 from prober.web.app import app
 from prober.web.entries import Entries
+from prober.web.gate import Gate
 from prober.web.health import Reloads
 from prober.web.probe import CallOnce
 from prober.web.stored import Stored
@@ -49,7 +50,10 @@ class Desk:
         self.stored = Stored()
         if store is not None:
             self.stored.configured(store)
-        self.app = app(self.view, self.reloads, call_once or _nothing, entries=self.entries, stored=self.stored)
+        self.gate = Gate(self.view)
+        self.app = app(
+            self.view, self.reloads, call_once or _nothing, entries=self.entries, stored=self.stored, gate=self.gate
+        )
 
     def show(self, view: View) -> None:
         """Show another view than its own."""

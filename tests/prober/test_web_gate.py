@@ -223,6 +223,32 @@ def test_logging_out_needs_our_form(desk: Desk) -> None:
     assert 'prober_login=""' in gone.headers["set-cookie"]
 
 
+def log_out(desk: Desk, cookie: str) -> None:
+    form = Html(desk.ask("/incidents", headers={"Cookie": cookie}).text).hidden("form", "/logout")
+    assert send(desk, "/logout", {"form": form}, Cookie=cookie).status_code == 303
+
+
+def test_a_copy_of_the_cookie_is_worth_nothing_after_the_logout(desk: Desk) -> None:
+    mine, other = cookie_of(log_in(desk)), cookie_of(log_in(desk, "Ben"))
+    log_out(desk, mine)
+    assert named(desk, Cookie=mine) == "", "whoever kept the cookie is nobody"
+    assert named(desk, Cookie=other) == "Ben", "another login goes on"
+    assert named(desk, Cookie=cookie_of(log_in(desk))) == "Ada", "the same person may come back"
+
+
+def test_a_logout_outlives_the_process_where_logins_do(tmp_path: Path) -> None:
+    Story(tmp_path / "prober.db", int(NOW) - 600).down()
+    ended = tmp_path / "prober.db-web.ended"
+    first = desk_of(tmp_path, key="k" * 16)
+    first.gate.configured(b"k" * 16, ended)
+    gone, goes_on = cookie_of(log_in(first)), cookie_of(log_in(first, "Ben"))
+    log_out(first, gone)
+    again = desk_of(tmp_path, key="k" * 16)
+    again.gate.configured(b"k" * 16, ended)
+    assert named(again, Cookie=gone) == ""
+    assert named(again, Cookie=goes_on) == "Ben"
+
+
 def test_without_a_token_nobody_can_log_in(tmp_path: Path) -> None:
     story = Story(tmp_path / "prober.db", int(NOW) - 600).down()
     desk = Desk(RAW, None, tmp_path / "prober.db")
