@@ -20,7 +20,9 @@ _BANNER, _EHLO, _STARTTLS, _AUTH, _MAIL, _RCPT, _DATA, _DOT = (
     SMTP_PHASES.index(name) for name in ("banner", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "dot")
 )
 _NO_EHLO = frozenset({500, 502})
-_RCPT_TAKEN = frozenset({250, 251, 252})
+#: What takes a command that we send: the first digit decides (RFC 5321 4.2.1; for the message itself 4.2.5: "a positive
+#: completion status (2yz code)"). Greeting, STARTTLS, AUTH and DATA are answered by one code alone.
+_TAKEN = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class SmtpConversation(Results):
             self._due = SmtpConversation._on_helo
             self._send(self._plan.helo)
             return Step.MORE
-        if code != 250:
+        if code not in _TAKEN:
             return self._refused(code)
         self.session = session = read_session(self._reader.raw)
         if not self.marks[_EHLO]:
@@ -194,7 +196,7 @@ class SmtpConversation(Results):
         return Step.MORE
 
     def _on_helo(self, code: int, now: int) -> Step:
-        if code != 250:
+        if code not in _TAKEN:
             return self._refused(code)
         self.session = Session()
         self.marks[_EHLO] = now
@@ -260,7 +262,7 @@ class SmtpConversation(Results):
         return Step.MORE
 
     def _on_mail(self, code: int, now: int) -> Step:
-        if code != 250:
+        if code not in _TAKEN:
             return self._refused(code)
         self.marks[_MAIL] = now
         self.stage = Stage.RCPT
@@ -269,7 +271,7 @@ class SmtpConversation(Results):
         return Step.MORE
 
     def _on_rcpt(self, code: int, now: int) -> Step:
-        if code not in _RCPT_TAKEN:
+        if code not in _TAKEN:
             return self._refused(code)
         self.marks[_RCPT] = now
         if self._plan.depth is Depth.RCPT:
@@ -289,7 +291,7 @@ class SmtpConversation(Results):
         return Step.MORE
 
     def _on_dot(self, code: int, now: int) -> Step:
-        if code != 250:
+        if code not in _TAKEN:
             return self._refused(code)
         self.marks[_DOT] = now
         self.keep = self._plan.reuse and not self._unasked

@@ -148,6 +148,30 @@ def test_a_depth_ends_the_call_when_it_is_reached(depth: str, tls: str, heard: l
     assert len(talk.sent) == sent
 
 
+@pytest.mark.parametrize("taken", [b"200 ok\r\n", b"220 fine\r\n", b"251 will forward\r\n", b"299\r\n"])
+def test_the_first_digit_says_that_a_command_was_taken(taken: bytes) -> None:
+    """RFC 5321 4.2.5: a 2yz after the dot is the server's responsibility, whatever its other digits."""
+    talk = Talk(plan_of(tls="implicit"))
+    assert talk.hears(BANNER, taken, taken, taken, b"354 go\r\n", taken) is DONE
+    assert (talk.conversation.stage, talk.conversation.unmet) == (Stage.DONE, None)
+    assert talk.conversation.code == int(taken[:3])
+
+
+@pytest.mark.parametrize(
+    ("heard", "stage"),
+    [
+        ([b"250 hello\r\n"], Stage.BANNER),
+        ([BANNER, OFFER, b"250 ok\r\n"], Stage.AUTH),
+        ([BANNER, OFFER, b"235 ok\r\n", OK, OK, b"250 ok\r\n"], Stage.DATA),
+        ([BANNER, OFFER, b"235 ok\r\n", OK, OK, b"354 go\r\n", b"354 go\r\n"], Stage.DOT),
+    ],
+)
+def test_what_has_one_code_is_taken_by_that_alone(heard: list[bytes], stage: Stage) -> None:
+    talk = Talk(plan_of(tls="implicit", login=LOGIN))
+    assert talk.hears(*heard) is DONE
+    assert (talk.conversation.stage, talk.conversation.unmet) == (stage, "reply")
+
+
 def test_depth_tls_ends_when_tls_stands() -> None:
     talk = Talk(plan_of(depth="tls", tls="starttls"))
     assert talk.hears(BANNER, OFFER, b"220 go ahead\r\n") is Step.STARTTLS
@@ -299,7 +323,7 @@ def at(stage: Stage) -> Talk:
         (b"421 4.3.2 bye\r\n", 421, "4.3.2", "bye", b""),
         (b"451-4.3.0 local\r\n451 4.3.0 error\r\n", 451, "4.3.0", "local error", b"QUIT\r\n"),
         (b"554 5.7.1 go away\r\n", 554, "5.7.1", "go away", b"QUIT\r\n"),
-        (b"299 what\r\n", 299, "", "what", b""),
+        (b"399 what\r\n", 399, "", "what", b""),
     ],
 )
 def test_a_reply_that_is_not_due_ends_the_call(
