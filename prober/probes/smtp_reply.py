@@ -22,7 +22,9 @@ _SHORT = 2048
 #: The first four bytes of a reply's last line, and of the lines before it (RFC 5321 4.2: the first digit is 2 to 5).
 _LAST = {b"%d%b" % (code, end): code for code in range(200, 600) for end in (b" ", b"\r", b"\n")}
 _MORE = {b"%d-" % code: code for code in range(200, 600)}
-_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=[ \r\n]|$)")
+#: Servers are known to write "4.7.1: <address>: ..." too.
+_ENHANCED = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?=[ \t\r\n:;,]|$)")
+_AFTER_ENHANCED = b" \t:;,"
 #: Control characters are of no use in a text and do harm in a terminal.
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), "\ufffd")
 
@@ -130,7 +132,7 @@ def read(raw: bytes) -> tuple[str, str]:
     enhanced = b""
     if found := _ENHANCED.match(texts[0]):
         enhanced = found[0]
-        texts = [text[len(enhanced) :].lstrip(b" ") if text.startswith(enhanced) else text for text in texts]
+        texts = [text[len(enhanced) :].lstrip(_AFTER_ENHANCED) if text.startswith(enhanced) else text for text in texts]
     text = texts[0] if len(texts) == 1 else b" ".join(texts)
     return enhanced.decode(), text[:MAX_TEXT].decode(errors="replace").translate(_CONTROLS)
 

@@ -32,6 +32,8 @@ def codes_of(*chunks: bytes) -> list[int]:
         (b"451 4.3.0\r\n", 451, "4.3.0", ""),
         (b"550-5.7.1 first\r\n550 5.7.1 second\r\n", 550, "5.7.1", "first second"),
         (b"550-5.7.1 first\r\n550-\r\n550 5.7.2 third\r\n", 550, "5.7.1", "first  5.7.2 third"),
+        (b"451 4.7.1: <a@b.example>: policy\r\n", 451, "4.7.1", "<a@b.example>: policy"),
+        (b"421 4.7.0\tour policy\r\n", 421, "4.7.0", "our policy"),
         (b"454 4.7.0.1 not an enhanced code\r\n", 454, "", "4.7.0.1 not an enhanced code"),
         (b"250 1.2.3 class one does not exist\r\n", 250, "", "1.2.3 class one does not exist"),
         (b"550 \xc3\xbc\xff\r\n", 550, "", "ü\ufffd"),
