@@ -9,6 +9,7 @@ from typing import Any
 import httptools
 import re2
 
+from prober.probes.coding import undone
 from prober.probes.conversation import Results, Send, Step
 from prober.settings import Expect
 from rules.model import HTTP_PHASES, Stage, Trouble
@@ -60,7 +61,7 @@ class Expectation:
             for name, pattern in self.headers:
                 if not any(n == name and pattern.search(value) for n, value in headers):
                     return f"header {name}"
-            text = body.decode("utf-8", "replace")
+            text = body.decode("utf-8-sig", "replace")  # a byte order mark is no part of the text (RFC 8259, 8.1)
             if self.body is not None and not self.body.search(text):
                 return "body"
             if (path := _unmet_json(text, self.json)) is not None:
@@ -280,7 +281,7 @@ class HttpConversation(Results):
         expectation = self._plan.expectation
         if self.code in expectation.statuses and expectation.by_status:
             if expectation.markers and self._chunks:
-                body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+                body = self._plain_body()
                 for marker in expectation.markers:
                     if marker in body:
                         self.unmet = "vendor"
@@ -299,4 +300,10 @@ class HttpConversation(Results):
     def _keep_response(self) -> None:
         self.text = self._status.decode("latin-1")[:_PHRASE]
         self.headers = tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in self._headers)
-        self.body = b"".join(self._chunks)[:BODY]
+        self.body = self._plain_body()
+
+    def _plain_body(self) -> bytes:
+        """The part of the body that is looked at, without its Content-Encoding."""
+        body = (self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))[:BODY]
+        coding = [value for name, value in self._headers if name.lower() == b"content-encoding"]
+        return undone(body, b",".join(coding).decode("latin-1"), BODY) if coding else body

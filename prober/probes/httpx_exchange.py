@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from prober.probes.coding import undone
 from prober.probes.connection import expiry_of, show_address
 from prober.probes.errors import os_trouble, tls_trouble
 from prober.probes.http import BODY, MOST
@@ -195,6 +196,7 @@ async def _receive(response: httpx.Response, seen: Seen) -> None:
         seen.received += len(chunk)
         if seen.received > MOST:
             break
+    seen.body = undone(seen.body, response.headers.get("content-encoding", ""), BODY)
     seen.notes.append((time.monotonic_ns(), "<", seen.body[:_SHOWN]))
     seen.marks[_TRANSFER] = time.monotonic_ns()
 

@@ -1,5 +1,6 @@
 """One HTTP exchange without a network: what is sent, what responses mean, what is expected of them."""
 
+import gzip
 from collections.abc import Sequence
 from typing import Any
 
@@ -216,7 +217,8 @@ def met(expect: dict[str, Any], response: bytes, markers: tuple[bytes, ...] = ()
 
 
 def reply(body: str, code: int = 200) -> bytes:
-    return f"HTTP/1.1 {code} X\r\nX-State: up\r\nX-State: and running\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    head = f"HTTP/1.1 {code} X\r\nX-State: up\r\nX-State: and running\r\nContent-Length: {len(body.encode())}\r\n\r\n"
+    return (head + body).encode()
 
 
 @pytest.mark.parametrize(
@@ -244,6 +246,8 @@ def reply(body: str, code: int = 200) -> bytes:
         ({"json": {"a.b.c": "up"}}, reply('{"a": {"b": 5}}'), "json a.b.c"),
         ({"json": {"a": 1, "b": 2}}, reply('{"a": 1, "b": 3}'), "json b"),
         ({"json": {"a": 1}}, reply("[" * 5000), "json a"),
+        ({"json": {"a": 1}}, reply('\ufeff{"a": 1}'), None),
+        ({"body": "^a"}, reply("\ufeffa"), None),
         ({"status": [200], "body": "x", "json": {"a": 1}}, reply('{"a": 2}'), "body"),
     ],
 )
@@ -264,6 +268,18 @@ def test_a_body_that_may_be_a_vendors_error_is_kept() -> None:
         plan=plan(Expectation(statuses_of(()), markers=markers)),
     )
     assert (halves.unmet, halves.body) == ("vendor", b'{"errors": []}')
+
+
+def packed(body: str, code: int = 200) -> bytes:
+    small = gzip.compress(body.encode())
+    return b"HTTP/1.1 %d X\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (code, len(small), small)
+
+
+def test_a_body_that_came_compressed_is_read_as_what_it_says() -> None:
+    assert met({"json": {"state": "up"}, "body": "state"}, packed('{"state": "up"}')) is None
+    assert met({"json": {"state": "up"}}, packed('{"state": "down"}')) == "json state"
+    assert met({}, packed('{"errors": []}'), (b'"errors"',)) == "vendor"
+    assert heard(packed('{"errors": []}', 400)).body == b'{"errors": []}', "what the vendor says of its failure"
 
 
 def test_a_pattern_that_would_need_backtracking_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The engine httpx's own part of a call; which faults it finds is held to the wire's in test_http_faults."""
 
 import asyncio
+import gzip
 import os
 import socket
 import time
@@ -20,7 +21,7 @@ from prober.probes.reactor import Reactor, monotonic_ns
 from prober.probes.resolve import Resolver
 from rules.faults import classify
 from rules.model import Fault, Observation, Stage, Trouble
-from tests.peers.http_peer import closed_port, http_peer
+from tests.peers.http_peer import closed_port, http_peer, status
 from tests.prober.http_calls import UTC, call, calls, endpoint, observation_of, one
 
 
@@ -71,6 +72,12 @@ def test_expectations_are_held_as_with_the_wire(tmp_path: Path) -> None:
     with http_peer() as peer:
         for expect, unmet in (({"json": {"state": "bad"}}, "json state"), ({"body": "good"}, None)):
             assert call(peer, tmp_path, engine="httpx", expect=expect).unmet == unmet
+
+
+def test_a_body_that_came_compressed_is_read_as_what_it_says(tmp_path: Path) -> None:
+    small = gzip.compress(b'{"state": "up"}')
+    with http_peer(behaviour=status(200, "OK", "Content-Encoding: gzip", body=small)) as peer:
+        assert call(peer, tmp_path, engine="httpx", expect={"json": {"state": "up"}}).unmet is None
 
 
 def test_a_kept_connection_carries_the_next_calls(tmp_path: Path) -> None:
