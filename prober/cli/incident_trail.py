@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prober import instants
+from prober import instants, tickets
 from prober.cli import stored
 from prober.store import IncidentHead, Reader, StoredAct, StoredFailure
 from rules.acts import Outcome
@@ -77,7 +77,9 @@ def _whole(reader: Reader, head: IncidentHead, since: int, until: int) -> Iterat
     if head.closed is not None:
         yield f"closed     {instants.show(head.closed)}"
     yield f"episodes   {head.episodes}"
-    yield f"ticket     {stored.harmless(head.ticket) or '-'}"
+    yield f"ticket     {stored.harmless(tickets.in_words(head.ticket)) or '-'}"
+    if tickets.is_mail(head.ticket):
+        yield f"           Message-ID: {stored.harmless(head.ticket)}"
     if head.conditions:
         yield f"conditions {', '.join(head.conditions)}"
     yield "\nwhat happened"

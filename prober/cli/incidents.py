@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
-from prober import instants
+from prober import instants, tickets
 from prober.cli import incident_entries, incident_preview, incident_trail, stored
 from prober.errors import Exit, UsageError
 from prober.store import IncidentHead, Reader
@@ -128,6 +128,7 @@ def _table(heads: tuple[IncidentHead, ...]) -> None:
         lasted = instants.span(head.recovered - head.onset) if head.recovered else "goes on"
         if head.episodes > 1:
             lasted += f", {head.episodes} episodes"
-        cells = (head.id, head.severity, head.phase, instants.for_people(head.onset), lasted, head.ticket or "-")
+        ticket = tickets.in_words(head.ticket) or "-"
+        cells = (head.id, head.severity, head.phase, instants.for_people(head.onset), lasted, ticket)
         table.add_row(*(Text(stored.harmless(cell)) for cell in cells))
     Console(highlight=False).print(table)

@@ -146,7 +146,7 @@ class Snmp:
         yield 7, _string(view.onset if isinstance(onset, int) else "", _SHORT)
         yield 8, _string(texts.summary(act), _LONG)
         yield 9, _string(contact, _LONG)
-        yield 10, _string(view.ticket, _SHORT)
+        yield 10, _string(view.ticket_number or view.ticket_mail, _SHORT)
 
 
 def _string(text: str, limit: int) -> Any:

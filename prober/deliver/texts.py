@@ -10,6 +10,7 @@ import textwrap
 from html import escape
 
 from prober.deliver import public, wording
+from prober.deliver.harmless import harmless
 from prober.deliver.view import View
 from prober.deliver.wording import later, said
 from rules.acts import Act, ActKind
@@ -17,6 +18,8 @@ from rules.acts import Act, ActKind
 #: Most characters of a subject and of a summary.
 SUBJECT = 180
 SUMMARY = 400
+#: Most characters of a subject that the vendor's number takes; with it, what the subject is about still finds room.
+_NUMBER, _LEAST = 40, 20
 
 #: What every text of an exercise begins with, so that nobody takes it for a real incident.
 EXERCISE = "EXERCISE"
@@ -43,14 +46,19 @@ _BY_HAND = {
 
 
 def subject(act: Act) -> str:
-    """One line, the same for a whole thread but for "Re: "."""
+    """One line, the same for a whole thread but for "Re: " and the vendor's number.
+
+    What it is about is the template's (`subject.j2`); the rest, on which threads and replies hang, is the program's.
+    """
     if act.kind is ActKind.STATUS:
         return _cut(public.told(act).name, SUBJECT)
     view = View(act)
     again = "Re: " if act.kind in (ActKind.NOTE, ActKind.PAGE_RESOLVE) else ""
-    number = f"[{view.ticket}] " if again and view.ticket and "@" not in view.ticket else ""
-    head = _head(view)
-    return _cut(f"{again}{number}{head} [{view.incident}]", SUBJECT)
+    number = f"[{_cut(view.ticket_number, _NUMBER)}] " if again and view.ticket_number else ""
+    begin = f"{again}{number}{EXERCISE + ': ' if view.exercise else ''}"
+    end = f" [{view.incident}]"
+    about = _about(act, view).replace(end.strip(), " ")
+    return begin + _cut(about, max(_LEAST, SUBJECT - len(begin) - len(end))) + end
 
 
 def summary(act: Act) -> str:
@@ -87,8 +95,16 @@ def warm() -> None:
     wording.standard().warm()
 
 
+def _about(act: Act, view: View) -> str:
+    """What the subject's template says, fit for a header; the service's name for one that says nothing."""
+    values = {"v": view, "summary": summary(act), "resolved": act.kind is ActKind.PAGE_RESOLVE}
+    words = wording.render("subject.j2", escape=False, **values)
+    return harmless(" ".join(words.split())) or view.title
+
+
 def _head(view: View) -> str:
-    return ": ".join(x for x in (EXERCISE if view.exercise else "", view.severity, view.title) if x)
+    head = said("%(severity)s: %(title)s", severity=view.severity, title=view.title) if view.severity else view.title
+    return f"{EXERCISE}: {head}" if view.exercise else head
 
 
 def _happened(act: Act, view: View) -> str:

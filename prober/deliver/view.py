@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from prober import tickets
 from prober.deliver.harmless import harmless
 from prober.deliver.wording import later, said
 from rules import reasons
@@ -38,6 +39,7 @@ _FAULTS = {
     "other": later("failed for another reason"),
     "own": later("failed on our own side"),
 }
+_NO_NUMBER = later(tickets.NO_NUMBER)
 _CHANNELS = {"api": later("API calls"), "smtp": later("SMTP injections")}
 
 
@@ -68,6 +70,7 @@ class View:
         self.kind = act.kind.value
         self.step = line(act.step)
         self.created = instant(act.created)
+        self.for_us = self.kind in ("page", "page_resolve")  # our own people read it
         self.exercise = facts.get("exercise") is True  # `prober drill`: no incident is behind it
         self.service = line(facts.get("service"))
         self.title = line(facts.get("title")) or self.service or said("the service")
@@ -90,7 +93,7 @@ class View:
         self.measured = number(facts.get("measured"))
         self.bad = number(facts.get("bad"))
         self.reasons = _reasons(facts.get("reasons"))
-        self.ticket = line(facts.get("ticket"))
+        self._read_ticket(facts)
         self.ticket_pending = facts.get("ticket_pending") is True
         self.observe = facts.get("observe") is True
         self.follows = [line(x) for x in _list(facts.get("follows"))[:MANY]]
@@ -105,8 +108,7 @@ class View:
         self.note = harmless(text, limit=TRANSCRIPT) if isinstance(text := facts.get("text"), str) else ""
         #: A page about a clock of the agreement: which, and when it is or was due.
         self.clock = _clock(_mapping(facts.get("clock")))
-        #: Whether our own people read it, and whether it is about the agreement.
-        self.for_us = self.kind in ("page", "page_resolve")
+        #: Whether it is about the agreement.
         self.vendors_matter = bool(facts.get("severity")) and facts.get("severity") != INTERNAL
         self._read_room(facts)
         self.location = line(facts.get("location"))
@@ -120,6 +122,14 @@ class View:
         self.controls = _controls(_mapping(facts.get("controls")))
         self.status_page = _status_page(_mapping(facts.get("vendor_status")))
         self.rule = _rule(_mapping(facts.get("rule")), facts)
+
+    def _read_ticket(self, facts: Mapping[str, Any]) -> None:
+        """The vendor's number of the ticket; while a mail of ours alone is known, words and the mail's Message-ID."""
+        known = line(facts.get("ticket"))
+        mailed = tickets.is_mail(known)
+        words = later("sent by e-mail, no number from you yet") if not self.for_us else _NO_NUMBER
+        self.ticket_number, self.ticket_mail = ("", known) if mailed else (known, "")
+        self.ticket = said(words) if mailed else known
 
     def _read_room(self, facts: Mapping[str, Any]) -> None:
         """Where our own people go on: the incident room, links that enter a step, what the reasons mean."""

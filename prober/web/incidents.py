@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from prober import tickets
 from prober.deliver.view import line
 from prober.links import room_path
 from prober.redact import Redactor
@@ -195,7 +196,7 @@ def _row(head: IncidentHead) -> dict[str, Any]:
         "onset": head.onset,
         "recovered": head.recovered,
         "episodes": head.episodes,
-        "ticket": line(head.ticket),
+        "ticket": tickets.in_words(line(head.ticket)),
         "conditions": ", ".join(line(name) for name in head.conditions),
     }
 

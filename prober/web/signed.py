@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from prober import tickets
 from prober.deliver.harmless import harmless
 from prober.deliver.view import instant, line
 from prober.links import TITLES, Standing, standing
@@ -108,7 +109,7 @@ class Signed:
             service=line(service.title) if service and service.title else line(head.service) if head else "",
             onset=instant(head.onset) if head is not None else "",
             phase=line(head.phase) if head is not None else "",
-            ticket=line(head.ticket) if head is not None else "",
+            ticket=tickets.in_words(line(head.ticket)) if head is not None else "",
             receiver=_receiver(request),
             until=int(request.query_params["until"]),
             action=f"{request.url.path}?{request.url.query}",

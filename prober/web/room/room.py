@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prober import tickets
 from prober.deliver import texts
 from prober.deliver.view import View, instant, line, span
 from prober.redact import Redactor
@@ -48,6 +49,7 @@ class Room:
     article: str
     agreement: str
     ticket: str
+    ticket_mail: str
     phase: str
     waiting: str
     acknowledged_by: str
@@ -104,7 +106,8 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         severity="On-call alone" if head.severity == INTERNAL else line(severity.title if severity else head.severity),
         article=line(severity.article if severity else ""),
         agreement=line(plan.pack.title if plan is not None else ""),
-        ticket=line(head.ticket),
+        ticket=tickets.in_words(line(head.ticket)),
+        ticket_mail=line(head.ticket) if tickets.is_mail(head.ticket) else "",
         phase=_phase(head, mine),
         waiting=mine.waiting if mine is not None else "",
         acknowledged_by=line(mine.acknowledged_by) if mine is not None else "",
