@@ -50,6 +50,17 @@ _BY_VERIFY_CODE: dict[int, Trouble] = {
     64: Trouble.TLS_WRONG_HOST,  # IP address mismatch
 }
 
+#: Alerts (RFC 6066 9, RFC 8446 6.2) whose names in OpenSSL do not say so: those of sslerr.h from SSL_AD_REASON_OFFSET on.
+_ALERTS = frozenset(
+    {
+        "TLSV1_UNSUPPORTED_EXTENSION",
+        "TLSV1_CERTIFICATE_UNOBTAINABLE",
+        "TLSV1_UNRECOGNIZED_NAME",
+        "TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE",
+        "TLSV1_BAD_CERTIFICATE_HASH_VALUE",
+    }
+)
+
 
 def os_trouble(code: int) -> tuple[Trouble, str]:
     """The trouble that an errno shows, and its name for people ("ECONNREFUSED")."""
@@ -63,4 +74,4 @@ def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Trouble.CLOSED, "closed during TLS"
     reason = getattr(error, "reason", None) or str(error)  # only what OpenSSL itself raised has one
-    return (Trouble.TLS_ALERT if "ALERT" in reason else Trouble.TLS_FAILED), reason
+    return (Trouble.TLS_ALERT if "ALERT" in reason or reason in _ALERTS else Trouble.TLS_FAILED), reason

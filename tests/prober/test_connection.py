@@ -214,3 +214,18 @@ def test_what_nobody_knows_is_said_as_it_came() -> None:
     unverified = ssl.SSLCertVerificationError()
     unverified.verify_code, unverified.verify_message = 23, "certificate revoked"
     assert tls_trouble(unverified) == (Trouble.TLS_UNVERIFIED, "certificate revoked")
+
+
+@pytest.mark.parametrize(
+    ("reason", "trouble"),
+    [
+        ("TLSV1_ALERT_UNKNOWN_CA", Trouble.TLS_ALERT),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", Trouble.TLS_ALERT),
+        ("TLSV1_UNRECOGNIZED_NAME", Trouble.TLS_ALERT),  # alert 112: the server does not serve this name
+        ("WRONG_VERSION_NUMBER", Trouble.TLS_FAILED),
+    ],
+)
+def test_an_alert_is_told_from_bytes_that_are_no_tls(reason: str, trouble: Trouble) -> None:
+    error = ssl.SSLError(1, "x")
+    error.reason = reason
+    assert tls_trouble(error) == (trouble, reason)
