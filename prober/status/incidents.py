@@ -26,11 +26,16 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class PublicIncident:
-    """Instants are UTC seconds, 0 where it has not come to that. `updates` are in their order, the first one first."""
+    """Instants are UTC seconds, 0 where it has not come to that. `updates` are in their order, the first one first.
+
+    `name` is the same as long as the incident lives, since feeds and other pages know it by that; `headline` is what a page
+    says of it now.
+    """
 
     id: str
     service: str
     name: str
+    headline: str
     impact: str
     status: str
     began: int
@@ -61,6 +66,7 @@ def told(head: IncidentHead, title: str, records: Iterable[StoredRecord]) -> Pub
         id=head.id,
         service=head.service,
         name=words.named(title, story.worst),
+        headline=words.named(title, story.worst, over=bool(head.closed) or last.status == MONITORING),
         impact=words.IMPACT[story.worst],
         status=DONE if head.closed else last.status,
         began=story.began or head.onset,

@@ -46,9 +46,9 @@ def what(title: str, scope: object) -> str:
     return f"{title} ({CHANNELS.get(channel, channel)})" if channel else title
 
 
-def named(title: str, condition: Condition) -> str:
-    """The incident's name."""
-    return f"{title} is {SO[condition]}"
+def named(title: str, condition: Condition, *, over: bool = False) -> str:
+    """The incident's name; `over`: as one speaks of it once the condition no longer holds."""
+    return f"{title} {'was' if over else 'is'} {SO[condition]}"
 
 
 def began(title: str, detail: Mapping[str, Any], condition: Condition, *, again: bool = False) -> str:

@@ -58,6 +58,7 @@ class Shown:
     words: str
     mark: str
     uptime: str
+    span: str
     unmeasured: str
     bars: tuple[Bar, ...]
 
@@ -163,12 +164,14 @@ def _shown(line: Line, now: float) -> Shown:
         words += f" since {instant(standing.since)}"
     if standing.why:
         words += f": {standing.why}"
-    unmeasured = sum(day.unmeasured(now) for day in line.days)
+    began = next((n for n, day in enumerate(line.days) if day.measured), 0)
+    unmeasured = sum(day.unmeasured(now) for day in line.days[began:])
     return Shown(
         line,
         words,
         standing.state.value,
         percent(line.uptime),
+        f"since {line.days[began].date} (not measured before)" if began else "in the last 90 days",
         lasting(unmeasured) if unmeasured else "",
         bars(line.days, now),
     )
