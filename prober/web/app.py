@@ -1,5 +1,6 @@
 """The routes of the serving process, and what every answer carries."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,7 +91,7 @@ def app(
             ),
             *([Route(keys.path, keys.post, methods=["POST"])] if keys is not None else []),
         ],
-        exception_handlers={404: _missing, 405: _wrong_method, 500: _failed},
+        exception_handlers={404: _missing(means.pages), 405: _wrong_method, 500: _failed},
     )
     starlette.router.redirect_slashes = False  # such a redirect repeats the Host header that came
     return Secured(starlette)
@@ -113,8 +114,18 @@ class Secured:
         await self.inner(scope, receive, sending)
 
 
-async def _missing(_: Request, __: Exception) -> Response:
-    return PlainTextResponse("Not found.\n", 404)
+def _missing(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The answer to an address that does not exist: a page for people, a line for programs."""
+
+    async def missing(request: Request, _: Exception) -> Response:
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse("Not found.\n", 404, {"Vary": "Accept"})
+        words = "Nothing is at this address. It may have been mistyped, or cut off in a mail."
+        answer = pages.answer("sorry.html.j2", 404, title="No such page", words=words, back=("/", "Current state"))
+        answer.headers["Vary"] = "Accept"
+        return answer
+
+    return missing
 
 
 async def _wrong_method(_: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import public_store as ps
 import pytest
 from asking import NOW, Desk
+from html_page import Html
 from public_store import DOWN, GAP, PLANTED, UNSURE, UP
 from serving import RAW, second, totals
 
@@ -194,12 +195,23 @@ def test_seconds_that_were_not_measured_count_neither_way(store: Path) -> None:
         ps.seconds(LAST, (first, first + 900, UP), (first + 900, first + 1000, DOWN), (first + 1000, LAST + 1, GAP)),
     )
     said = page(fit(Desk(store=store))).said
-    assert "Bird Email: 90 % available in the last 90 days" in said
+    assert "Bird Email: 90 % available since 2026-11-21 (not measured before), " in said
 
 
 def test_a_share_is_never_rounded_up_to_whole(store: Path) -> None:
     ps.write(store, ps.seconds(LAST, (TODAY - 80 * ps.DAY, LAST, UP), (LAST, LAST + 1, DOWN)))
-    assert "99.999 % available in the last 90 days" in page(fit(Desk(store=store))).said
+    assert "99.999 % available since 2026-09-03 (not measured before)" in page(fit(Desk(store=store))).said
+
+
+def test_days_before_the_first_measured_one_are_not_counted_as_missed(store: Path) -> None:
+    ps.write(store, ps.seconds(LAST, (LAST - 9, LAST + 1, UP)))
+    said = page(fit(Desk(store=store))).said
+    assert "100 % available since 2026-11-22 (not measured before), 10 h" in said, "the first day's own hours are"
+
+
+def test_ninety_measured_days_are_the_last_ninety(store: Path) -> None:
+    ps.write(store, ps.seconds(LAST, (TODAY - 100 * ps.DAY, LAST + 1, UP)))
+    assert "Bird Email: 100 % available in the last 90 days" in page(fit(Desk(store=store))).said
 
 
 def test_todays_new_seconds_are_added_to_what_was_read(store: Path) -> None:
@@ -294,8 +306,9 @@ def test_older_incidents_stand_in_the_history_page_by_page(store: Path) -> None:
     desk = fit(Desk(store=store))
     assert "Older incidents" in page(desk).said
     first, last = Words(desk.ask("/history").text), Words(desk.ask("/history?page=2").text)
-    assert first.said.count("is unavailable") == 25
-    assert last.said.count("is unavailable") == 5
+    assert first.said.count("was unavailable") == 25
+    assert last.said.count("was unavailable") == 5
+    assert "is unavailable" not in first.said, "it is over"
     assert "Page 2 of 2" in last.said
     for wrong in ("0", "3", "x", "-1", "1e3", "9" * 50):
         assert desk.ask(f"/history?page={wrong}").status_code == 404
@@ -484,6 +497,17 @@ def test_what_is_not_there_is_not_found_in_plain_text(path: str) -> None:
     assert (answer.status_code, answer.text) == (404, "Not found.\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "location" not in answer.headers
+
+
+def test_people_who_miss_a_page_are_led_back() -> None:
+    answer = Desk().ask("/nothing<b>", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == 404
+    assert answer.headers["vary"] == "Accept"
+    page = Html(answer.text)
+    page.rightly_made()
+    assert "No such page Nothing is at this address." in page.said
+    assert '<a href="/">Current state</a>' in answer.text
+    assert "prober" not in page.said, "outsiders are told no product"
 
 
 def test_reading_changes_nothing_and_writing_is_refused() -> None:
