@@ -23,11 +23,13 @@ from prober.web.live import Live
 from prober.web.pages import Pages
 from prober.web.pulse import Took
 from prober.web.view import OpenIncident, View
-from rules.model import Verdict
+from rules.model import Fault, Verdict
 
 CHANNELS = {"": "Service", "api": "API", "smtp": "SMTP"}
 #: Stretches that were not available which the page lists in words, the newest of them.
 _LISTED = 30
+#: How calls are told that did not fail.
+_SAID = {Fault.NONE: "succeeded"}
 _STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
 
 
@@ -162,5 +164,5 @@ def _sums(stretches: Sequence[Stretch]) -> str:
 
 def _told(stretch: Stretch) -> Told:
     first, end, cell = stretch
-    calls = ", ".join(f"{n} {fault.value}" for fault, n in cell.faults) or "no call"
+    calls = ", ".join(f"{n} {_SAID.get(fault, fault.value)}" for fault, n in cell.faults) or "no call"
     return Told(first, end - first, cell.verdict.value, cell.reason, calls)

@@ -231,7 +231,7 @@ export class Hour {
 /** A cell in words. */
 function describe(cell) {
   if (!cell) return "nothing is known yet";
-  const calls = Object.entries(cell.faults).map(([fault, n]) => `${n} ${fault}`);
+  const calls = Object.entries(cell.faults).map(([fault, n]) => `${n} ${fault === "none" ? "succeeded" : fault}`);
   const why = cell.verdict === "available" ? "" : ` (${cell.reason})`;
   const made = cell.calls === 1 ? "1 call" : `${cell.calls} calls`;
   return `${cell.verdict}${why}, ${cell.calls ? `${made}: ${calls.join(", ")}` : "no call"}`;
