@@ -92,7 +92,8 @@ def _verdict(tally: Tally, by_fault: dict[Fault, int]) -> tuple[Verdict, str]:
         return Verdict.UNAVAILABLE, _reason(tally)
     if by_fault.keys() == {Fault.OWN}:
         return Verdict.UNMEASURED, _reason(tally)
-    return Verdict.INCONCLUSIVE, _reason(tally, Fault.OTHER if Fault.OTHER in by_fault else None)
+    # Said is what kept the second from being unavailable, not the server's fault that was seen beside it.
+    return Verdict.INCONCLUSIVE, _reason(tally, Fault.OTHER if Fault.OTHER in by_fault else Fault.OWN)
 
 
 def _reason(tally: Tally, fault: Fault | None = None) -> str:

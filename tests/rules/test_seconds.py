@@ -58,6 +58,11 @@ UP, DOWN, UNSURE, UNMEASURED = Verdict
             *(UNSURE, "no_route"),
             id="the server's and our own: inconclusive",
         ),
+        pytest.param(
+            Tally({(ERROR, "http_status_503"): 2, (OWN, "own_limit"): 1}),
+            *(UNSURE, "own_limit"),
+            id="the server's and our own: ours is why it is inconclusive, however rare",
+        ),
     ],
 )
 def test_the_verdict_of_a_tally(tally: Tally, verdict: Verdict, reason: str) -> None:
