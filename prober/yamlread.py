@@ -26,7 +26,7 @@ Loc = tuple[str | int, ...]
 _NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 _TRUE = re.compile(r"(?:true|True|TRUE)\Z")
 _FALSE = re.compile(r"(?:false|False|FALSE)\Z")
-_INT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
+_INT = re.compile(r"-?(?:0|[1-9][0-9]{0,99})\Z")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?\Z")
 _TAG = "tag:yaml.org,2002:"
 

@@ -229,6 +229,12 @@ def test_a_variable_that_is_not_utf_8_is_refused(write: Write) -> None:
     assert errors == ["1: location: the variable CITY is not UTF-8 text; correct it"]
 
 
+def test_a_long_number_keeps_all_its_digits(write: Write) -> None:
+    path = write(endpoint("expect: {json: {id: 1234567890123456789, big: 123456789012345678901234567890}}"))
+    account = settings_of(path).services["bird"].channels.api[0]
+    assert account.expect.json_ == {"id": 1234567890123456789, "big": 123456789012345678901234567890}
+
+
 # secrets' files
 
 
