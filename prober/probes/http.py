@@ -199,8 +199,10 @@ class HttpConversation(Results):
 
     def on_headers_complete(self) -> None:
         code = self._parser.get_status_code()
-        if (code < 200 and code != 101) or self._complete:
+        if (100 <= code < 200 and code != 101) or self._complete:
             return
+        if not code:
+            raise ValueError("status 000")
         self.code = code
         self.version = _VERSIONS.get(self._parser.get_http_version(), 0.0)
         self.stage = Stage.BODY

@@ -137,7 +137,7 @@ async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None
             with contextlib.suppress(OSError):
                 await stream.aclose()
         raise
-    except httpx.TooManyRedirects as error:
+    except (httpx.TooManyRedirects, httpx.UnsupportedProtocol) as error:  # the latter: to what no HTTP client follows
         seen.trouble, seen.detail = Trouble.REDIRECT_LOOP, str(error)
     except httpx.ProxyError as error:
         seen.trouble, seen.detail = Trouble.PROXY, str(error)

@@ -117,6 +117,11 @@ def test_a_whole_response_ends_the_call(cut: Any, response: bytes, body: bytes) 
     assert conversation.marks[3:] == [10, 9 + len(cut(response))]
 
 
+def test_a_status_below_100_announces_no_further_response() -> None:
+    assert heard(b"HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n").code == 99
+    assert heard(b"HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n").trouble is Trouble.MALFORMED
+
+
 def test_a_healthy_response_keeps_nothing_of_it() -> None:
     conversation = heard(OK)
     assert (conversation.unmet, conversation.headers, conversation.body) == (None, (), b"")

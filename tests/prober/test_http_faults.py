@@ -10,7 +10,7 @@ import trustme
 from prober import vendors
 from rules.faults import classify
 from rules.model import HTTP_PHASES, Fault, Finding, History, Observation, Stage, Trouble
-from tests.peers.http_peer import BEHAVIOURS, HttpPeer, blackhole, closed_port, http_peer
+from tests.peers.http_peer import BEHAVIOURS, HttpPeer, blackhole, closed_port, http_peer, status
 from tests.prober.http_calls import by_httpx, call
 
 #: Seconds after which silence is one.
@@ -324,6 +324,14 @@ def test_a_redirect_is_followed_where_the_configuration_wants_it(peers: Peers, t
     for engine in ("wire", "httpx"):
         seen, finding = observe(peer, tmp_path, engine=engine)
         assert (seen.code, judged(finding)) == (302, (O, "http_status_302", False))
+
+
+def test_a_redirect_to_what_no_client_follows_is_not_our_own_fault(peers: Peers, tmp_path: Path) -> None:
+    peer = peers["plain"]
+    peer.behaviour = status(302, "Found", "Location: ftp://127.0.0.1/there")
+    seen, finding = observe(peer, tmp_path, engine="httpx", follow_redirects=True)
+    assert judged(finding) == (O, "redirect_loop", False)
+    assert "ftp://" in seen.detail
 
 
 def test_a_redirect_loop_is_other_until_the_endpoint_had_never_redirected(peers: Peers, tmp_path: Path) -> None:
