@@ -24,7 +24,12 @@ def _page(d: Draft, e: ConditionRaised, step: str) -> None:
     severity = d.state.severity_of(e)
     if severity and severity.page:
         ask = d.incident.ask
-        page_each(d, step, e, **what_follows(d.plan, severity, d.incident.ticket, ask.until // SECOND if ask else 0))
+        follows = what_follows(d.plan, severity, d.incident.ticket, ask.until // SECOND if ask else 0)
+        waiting = d.incident.paging
+        told = _levels(d, waiting.level if waiting else 0)  # whoever has been told of less is told of this at once
+        page_these(d, (*d.plan.on_call, *told), step, e, **follows)
+        if waiting and not d.state.maintenance:
+            d.change(paging=replace(waiting, step=step))  # nobody has answered: from now on this is what they hear of
         _await_answer(d, step)
 
 
@@ -101,18 +106,32 @@ def page_on_now(d: Draft, text: str) -> bool:
 
 def _next_level(d: Draft, paging: Paging, text: str) -> None:
     d.change(paging=replace(paging, level=paging.level + 1))
-    page_these(d, d.plan.further[paging.level].receivers, paging.step, None, _topic(d, paging), text=text)
+    page_these(d, d.plan.further[paging.level].receivers, paging.step, _cause(d, paging), _topic(d, paging), text=text)
 
 
 def _repeat(d: Draft, paging: Paging) -> None:
     n = paging.repeats + 1
     d.change(paging=replace(paging, repeats=n, again=d.now + d.plan.page_again * SECOND))
-    reached = (*d.plan.on_call, *(r for level in d.plan.further[: paging.level] for r in level.receivers))
-    page_these(d, reached, paging.step, None, _topic(d, paging), repeat=n, text=_unanswered(paging))
+    reached = (*d.plan.on_call, *_levels(d, paging.level))
+    page_these(d, reached, paging.step, _cause(d, paging), _topic(d, paging), repeat=n, text=_unanswered(paging))
+
+
+def _levels(d: Draft, reached: int) -> tuple[str, ...]:
+    """The receivers of the first `reached` further levels."""
+    return tuple(r for level in d.plan.further[:reached] for r in level.receivers)
 
 
 def _topic(d: Draft, paging: Paging) -> str:
     return next((m.topic for m in d.incident.made if m.kind is ActKind.PAGE and m.step == paging.step), "")
+
+
+def _cause(d: Draft, paging: Paging) -> ConditionRaised | None:
+    """What the page is about that waits for an answer; None: the agreement's matter."""
+    return _held(d, _topic(d, paging))
+
+
+def _held(d: Draft, topic: str) -> ConditionRaised | None:
+    return next((h for h in d.state.held if topic_of(h) == topic), None)
 
 
 def _unanswered(paging: Paging) -> str:
@@ -129,7 +148,9 @@ def stop_paging(d: Draft, _: object = None) -> None:
 def resolve_pages(d: Draft, e: ConditionCleared) -> None:
     """The pages about the agreement's matter, of every episode that is not resolved yet."""
     resolve_topic(d, "", **recovery(d.incident.cause, e))
-    if not d.incident.own:
+    if d.incident.own:
+        _page_on_what_is_left(d)
+    else:
         stop_paging(d)
 
 
@@ -138,8 +159,22 @@ def resolve_own_page(d: Draft, e: ConditionCleared) -> None:
     held = d.state.holds(e.condition, e.scope)
     resolve_topic(d, topic_of(e), **(recovery(held, e) if held else {}))
     d.change(own=tuple(m for m in d.incident.own if m != e.matter))
-    if not d.incident.own and not d.state.agreed():
+    if d.incident.own or d.state.agreed():
+        _page_on_what_is_left(d)
+    else:
         stop_paging(d)
+
+
+def _page_on_what_is_left(d: Draft) -> None:
+    """Nobody has answered, and what was waited for is over: the levels hear of what goes on, not of what is over."""
+    paging = d.incident.paging
+    pages = [m for m in d.incident.made if m.kind is ActKind.PAGE and not m.resolved]
+    if paging is None or any(m.step == paging.step and m.episode == d.incident.episode for m in pages):
+        return
+    own = {topic_of(held) for held in d.state.held if held.matter in d.incident.own}
+    left = next((m for m in reversed(pages) if m.topic in own), None)
+    if left:
+        d.change(paging=replace(paging, step=left.step, level=0))
 
 
 def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
@@ -147,8 +182,7 @@ def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
     for m in d.incident.made:
         if m.kind is ActKind.PAGE and not m.resolved and topic in (None, m.topic):
             d.mark(m.id, resolved=True)
-            own = next((h for h in d.state.held if topic_of(h) == m.topic), None)
-            facts = d.facts(own, **more)
+            facts = d.facts(_held(d, m.topic), **more)
             d.make(
                 ActKind.PAGE_RESOLVE,
                 m.step,

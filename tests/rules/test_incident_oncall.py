@@ -65,6 +65,48 @@ class TestLevels:
         s.cleared(700, Condition.FAILING, "api")
         assert s.tick(5000) == []
 
+    def test_they_hear_of_what_goes_on_and_not_of_what_is_over(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.entry(10, EntryKind.ACK)
+        s.cleared(200)
+        s.raised(300, Condition.FAILING, "api")
+        assert s.tick(900) == ["1/page/second/failing-1"]
+        facts = s.act("1/page/second/failing-1").facts
+        assert (facts["condition"], facts["scope"], facts["severity"]) == ("failing", "api", "internal")
+
+    def test_what_recovers_while_a_matter_of_on_calls_own_goes_on_leaves_them_that(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.raised(10, Condition.FAILING, "api")
+        s.cleared(100)
+        assert s.tick(600) == ["1/page/second/failing-1"]
+        assert s.act("1/page/second/failing-1").facts["condition"] == "failing"
+        assert "1/page_resolve/second/failing-1" in s.cleared(700, Condition.FAILING, "api")
+
+    def test_a_repeat_is_about_what_goes_on(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.entry(10, EntryKind.ACK)
+        s.cleared(100)
+        s.raised(200, Condition.BLIND)
+        assert s.tick(500) == ["1/page/pager/blind-1~1"]
+        assert s.act("1/page/pager/blind-1~1").facts["condition"] == "blind"
+
+    def test_unavailability_takes_the_place_of_a_matter_of_on_calls_own(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0, Condition.FAILING, "api")
+        s.raised(10)
+        assert s.tick(600) == ["1/page/second/severity-critical"]
+        assert s.act("1/page/second/severity-critical").facts["condition"] == "unavailable"
+
+    def test_a_level_that_was_told_of_less_is_told_at_once_when_it_gets_worse(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0, Condition.FAILING, "api")
+        assert s.tick(600) == ["1/page/second/failing-1"]
+        assert "1/page/second/severity-critical" in s.raised(700)
+        assert s.tick(1800) == ["1/page/boss/severity-critical", "1/page/chief/severity-critical"]
+
     def test_a_clock_that_is_set_moves_them_with_it(self) -> None:
         s = Story(further=LEVELS[:1])
         s.raised(0)
