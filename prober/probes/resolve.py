@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain, zip_longest
 from typing import Any
 
-from prober.probes.ares import TRIES, TRY_TIMEOUT, Asker, Found
+from prober.probes.ares import TRY_TIMEOUT, Asker, Found
 from rules.model import Trouble
 
 #: Seconds that an answer is kept at least and at most, and a negative one.
@@ -25,7 +25,7 @@ RESOLUTION_DELAY = 0.05
 #: A name is in use when it was looked up within so many seconds.
 IN_USE = 60.0
 #: Seconds that a question may take in all, whatever the nameservers do.
-QUESTION_TIMEOUT = TRIES * TRY_TIMEOUT
+QUESTION_TIMEOUT = 2 * TRY_TIMEOUT
 _REFRESH_AT = 0.8
 _FAMILIES = (socket.AF_INET6, socket.AF_INET)
 #: Of two negative answers the one that says more about what went wrong.

@@ -177,12 +177,30 @@ def test_silence_is_a_timeout_within_the_resolvers_own_limit(
 
 def test_c_ares_own_timeout_is_a_timeout_too(dns: DnsPeer, zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ares, "TRY_TIMEOUT", 0.05)
+    monkeypatch.setattr(ares, "TRIES", 2)
     zone.silent = {("mail.test", A), ("mail.test", AAAA)}
 
     async def scene(resolver: Resolver) -> None:
         answer = await ask(resolver, "mail.test")
         assert answer.trouble is Trouble.DNS_TIMEOUT
         assert answer.detail.startswith("ARES_ETIMEOUT")
+
+    play(scene, dns)
+
+
+def test_a_name_that_takes_longer_than_the_others_of_its_nameserver_is_waited_for(dns: DnsPeer, zone: Zone) -> None:
+    quick = [f"quick{n}.test" for n in range(5)]
+    for name in (*quick, "slow.test"):
+        zone.records[name, A] = [(60, "192.0.2.1")]
+    gate = zone.slow["slow.test", A] = zone.slow["slow.test", AAAA] = threading.Event()
+
+    async def scene(resolver: Resolver) -> None:
+        for name in quick:  # c-ares learns how fast this nameserver is
+            await ask(resolver, name)
+        waiting = asyncio.ensure_future(ask(resolver, "slow.test"))
+        await until(lambda: dns.count("slow.test", A) > 2 or waiting.done())
+        gate.set()
+        assert hosts(await waiting) == ["192.0.2.1"]
 
     play(scene, dns)
 
