@@ -287,7 +287,7 @@ class Service(Section):
     escalation: tuple[Receiver, ...] = Field(
         (), description="who reaches the agreement's point of escalation, such as the Technical Account Manager"
     )
-    texts: File | None = Field(None, description="a folder of templates instead of built-in ones; default: the file's")
+    texts: File | None = Field(None, description="a folder of templates or a catalogue; default: the file's")
     ask_for: Duration = Field(300_000, description="mode: ask alone; without an answer for so long it goes ahead")
     status_pages: tuple[Receiver, ...] = Field((), description="status pages elsewhere that are told of its incidents")
     public: bool = Field(True, description="it is shown on the status page and in its feeds")
@@ -332,7 +332,7 @@ class Settings(Section):
     mailboxes: tuple[Mailbox, ...] = Field((), description="where vendors' replies come in")
     maintenance: tuple[Maintenance, ...] = Field((), description="announced windows of all services")
     heartbeat: Heartbeat | None = Field(None, description="an outside watcher that is told that we measure")
-    texts: File | None = Field(None, description="a folder of templates that take the place of built-in ones")
+    texts: File | None = Field(None, description="a folder of templates, or a catalogue, in the place of built-in ones")
     hide: tuple[Secret, ...] = Field(
         (),
         description="further texts that are secrets, such as a key within a URL; those of ${..._KEY} and its like are",

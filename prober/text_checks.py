@@ -1,4 +1,6 @@
-"""What is wrong with a folder of texts: names that are no text of ours, templates that cannot be used. No network.
+"""What is wrong with a folder of texts: names that are no text of ours, templates and translations that cannot be used.
+
+No network.
 
 Each template is tried on the acts of a made-up incident of its service, so that what it names and no act has is found here.
 """
@@ -37,18 +39,26 @@ def check(settings: Settings, base: Path) -> Iterator[Found]:
 
 def _folder(folder: Path) -> Iterator[str]:
     """What keeps the folder from being used at all."""
+    from prober.deliver import catalogue
     from prober.deliver.wording import TemplateError, Wording, built_in
 
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
         wording = Wording.of(folder)
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-        yield f"the folder cannot be read: {what}; paths are relative to the configuration file"
+    except OSError as error:
+        yield f"the folder cannot be read: {error.strerror or error}; paths are relative to the configuration file"
+        return
+    except ValueError as error:
+        yield f"the folder cannot be read: {error}"
         return
     for name in names:
         if name.endswith(".j2") and name not in built_in():
             yield f"{name} is no text of ours; known are {', '.join(sorted(built_in()))}"
+        if name.endswith(".mo") and name != catalogue.FILE:
+            yield f"{name} is not read; the catalogue of a folder is called {catalogue.FILE}"
+        if name.endswith(".po") and catalogue.FILE not in names:
+            yield f"{name} is not compiled: msgfmt -o {catalogue.FILE} {name}"
+    yield from (f"{catalogue.FILE}: {words}" for words in wording.wrong())
     try:
         wording.warm()
     except TemplateError as error:

@@ -2,6 +2,7 @@
 
 import argparse
 import html
+import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping
@@ -52,7 +53,9 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Raises UsageError and ConfigError."""
+    from prober.deliver.build import wording_of
     from prober.deliver.names import all_receivers
+    from prober.deliver.wording import using
     from prober.preview import Preview
 
     loaded = stored.configuration(args.file or args.config)
@@ -62,9 +65,12 @@ def run(args: argparse.Namespace) -> int:
     receivers = dict(all_receivers(loaded.settings))
     parts = [(_title(n, each.act), _when(each.after), each.act) for n, each in enumerate(shown, 1)]
     lines = _page(played, parts) if args.format == "html" else _text(played, parts, receivers)
-    for line in lines:
-        print(line)
-    return Exit.OK
+    with using(wording_of(loaded.settings, service)) as trouble:
+        for line in lines:
+            print(line)
+    for words in trouble:
+        print(f"prober: {words}", file=sys.stderr)
+    return Exit.FAILED if trouble else Exit.OK
 
 
 def _title(number: int, act: Act) -> str:

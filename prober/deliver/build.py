@@ -39,7 +39,7 @@ from prober.redact import Redactor
 from prober.settings import Settings
 from rules.acts import Act
 
-__all__ = ["build", "learn", "wordings_of"]
+__all__ = ["build", "learn", "wording_of", "wordings_of"]
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,17 @@ def _make(name: str, receiver: Receiver, redactor: Redactor) -> Delivery:
             return Appriser(own)
     assert receiver.webhook is not None
     return Webhook(name, receiver.webhook, redactor)
+
+
+def wording_of(settings: Settings, service: str) -> Wording:
+    """The templates of one service, as they stand in their folder now; the built-in ones where they cannot be used."""
+    own = settings.services.get(service)
+    folder = (own.texts if own is not None else None) or settings.texts
+    try:
+        return Wording.of(folder) if folder is not None else standard()
+    except (OSError, ValueError) as error:
+        log.error("the texts of %s cannot be used, the built-in ones are: %s", folder, error)
+        return standard()
 
 
 def wordings_of(settings: Settings) -> Mapping[str, Wording]:

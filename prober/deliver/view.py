@@ -39,7 +39,7 @@ _FAULTS = {
     "other": later("failed for another reason"),
     "own": later("failed on our own side"),
 }
-_NO_NUMBER = later(tickets.NO_NUMBER)
+_NO_NUMBER = later("sent by e-mail, no number from the vendor yet")
 _CHANNELS = {"api": later("API calls"), "smtp": later("SMTP injections")}
 
 

@@ -1,8 +1,8 @@
 """Templates: the built-in ones, and in the place of any of them a file of the same name in a folder of the user's.
 
 They run in Jinja's sandbox, and what they name must exist (StrictUndefined). One that fails on an act gives way to the
-built-in one, and that is told: no act is lost for a template. Their words go through gettext, whose catalogue is empty so far:
-English stands in the templates (docs/texts.md).
+built-in one, and that is told: no act is lost for a template. Their words go through gettext: English stands in the templates,
+and a catalogue in the same folder says them otherwise (docs/texts.md).
 """
 
 import gettext
@@ -20,6 +20,8 @@ from jinja2 import StrictUndefined, TemplateError, TemplateNotFound, TemplateSyn
 from jinja2.loaders import FunctionLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape as escaped
+
+from prober.deliver import catalogue
 
 log = logging.getLogger(__name__)
 
@@ -71,19 +73,27 @@ class Wording:
     ) -> None:
         self.own = own or {}
         self.folder = folder
+        self.translated = translations is not None
         self._translations = translations or gettext.NullTranslations()
 
     @classmethod
     def of(cls, folder: Path) -> "Wording":
         """What stands in `folder` now. Raises OSError and ValueError (not UTF-8, too large) for what cannot be read."""
-        own = {}
+        own, translations = {}, None
         for path in sorted(folder.iterdir()):
-            if path.name in built_in():
+            if path.name == catalogue.FILE:
+                translations = catalogue.read(path)
+            elif path.name in built_in():
                 data = path.read_bytes()
                 if len(data) > _LARGEST:
                     raise ValueError(f"{path.name} is larger than {_LARGEST} bytes")
                 own[path.name] = data.decode("utf-8")
-        return cls(own, folder)
+        return cls(own, folder, translations)
+
+    def wrong(self) -> Iterator[str]:
+        """The catalogue's entries that cannot be used."""
+        if isinstance(self._translations, catalogue.Catalogue):
+            yield from self._translations.wrong()
 
     def render(self, name: str, *, escape: bool, **values: Any) -> str:
         """Raises one of FAILURES for a template of the user's that cannot be used."""
@@ -133,6 +143,8 @@ class Wording:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
+        known = isinstance(self._translations, catalogue.Catalogue) and self._translations.language
+        environment.globals["language"] = known or "en"
         extended: Any = environment  # the extension adds methods at run time
         said, many = self._translations.gettext, self._translations.ngettext
         if escape:  # what stands in a template's _("...") or in a catalogue is text, no markup
@@ -196,7 +208,7 @@ def render(name: str, *, escape: bool, **values: Any) -> str:
     try:
         return wording.render(name, escape=escape, **values)
     except FAILURES as error:
-        if not wording.own:
+        if not (wording.own or wording.translated):
             raise
         words = f"the built-in text took the place of one of {wording.folder}: {wording.place(error)}"
         log.error("%s", words)

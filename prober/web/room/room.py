@@ -6,7 +6,9 @@ from typing import Any
 
 from prober import tickets
 from prober.deliver import texts
+from prober.deliver.build import wording_of
 from prober.deliver.view import View, instant, line, span
+from prober.deliver.wording import using
 from prober.redact import Redactor
 from prober.settings import Settings
 from prober.store import IncidentHead, Reader, StoredAct, StoredRecord
@@ -123,7 +125,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         episodes=_episodes(records),
         clocks=runs_of(records, plan, mine, now),
         told=told(acts, records),
-        script=_script(acts, act),
+        script=_script(acts, act, settings),
         hotline=_hotline(view, settings, head.service),
         calls=calls_of(reader, head.service, since, max(until, head.raised + 1), redactor),
         page_says=tuple(shown for record, shown in kept if record.kind == RecordKind.VENDOR_STATUS)[-10:],
@@ -176,11 +178,12 @@ def _hotline(view: View | None, settings: Settings, service: str) -> str:
     return line(own.terms.get("hotline")) if own is not None else ""
 
 
-def _script(acts: tuple[StoredAct, ...], act: Act | None) -> str:
+def _script(acts: tuple[StoredAct, ...], act: Act | None, settings: Settings) -> str:
     """What to say to the hotline: as it was last made, else as it would be made of what is known."""
-    made = [each.act for each in acts if each.act.kind is ActKind.HOTLINE]
-    if made:
-        return texts.text(made[-1])
-    if act is None or act.facts.get("severity") in (None, "", INTERNAL):
+    call = next((each.act for each in reversed(acts) if each.act.kind is ActKind.HOTLINE), None)
+    if call is None and act is not None and act.facts.get("severity") not in (None, "", INTERNAL):
+        call = replace(act, kind=ActKind.HOTLINE, step="call")
+    if call is None:
         return ""
-    return texts.text(replace(act, kind=ActKind.HOTLINE, step="call"))
+    with using(wording_of(settings, str(call.facts.get("service")))):
+        return texts.text(call)
