@@ -44,7 +44,7 @@ def room_of(story: Story, desk: Desk | None = None) -> Html:
 def test_it_says_what_is_wrong_since_when_whose_fault_and_why(begin: Begin) -> None:
     room = room_of(begin().down().accept_all())
     what = room.inside("what")
-    assert "State Open" in what
+    assert "Condition Persistent unavailability State Open" in what
     assert "Since 2026-11-22 09:50:41 UTC" in what
     assert "Severity Critical Issue (Problème Critique, (i))" in what
     assert "Acknowledged by nobody yet" in what
@@ -69,6 +69,43 @@ def test_what_concerns_us_alone_is_no_fault_of_the_vendors(begin: Begin) -> None
     assert "What to say" not in room.said
     blind = room_of(Story(begin().path, int(NOW)).down(Condition.BLIND, measured=0, bad=0, reasons={}))
     assert "The fault is ours, as far as we know" in blind.inside("why")
+
+
+def test_a_ticket_that_was_taken_without_a_number_is_not_said_to_be_missing(begin: Begin) -> None:
+    story = begin().down()
+    assert "Ticket none yet" in room_of(story).inside("what")
+    story.result(ActKind.TICKET, Outcome.ACCEPTED)
+    assert "Ticket accepted, its number is not known" in room_of(story).inside("what")
+
+
+def test_nobody_is_sent_to_a_hotline_that_is_not_for_it(begin: Begin) -> None:
+    ours = room_of(begin().down(Condition.FAILING, reasons={"http_status_401": 58}))
+    assert "nothing of it is for the vendor’s hotline" in ours.inside("script")
+    assert not any(tag == "a" and (attrs.get("href") or "").startswith("tel:") for tag, attrs in ours.tags)
+    assert ("a", {"href": "#script"}) not in ours.tags
+
+
+def test_an_agreement_without_a_hotline_asks_for_no_number(tmp_path: Path) -> None:
+    premium = raw(contract="bird-email-premium", terms={}, hotline=[])
+    story = Story(tmp_path / "prober.db", int(NOW) - 600, premium).down(Condition.UNAVAILABLE)
+    script = room_of(story).inside("script")
+    assert "The agreement has no hotline." in script
+    assert "No number is configured" not in script
+
+
+def test_one_column_leads_to_what_one_does(begin: Begin) -> None:
+    room = room_of(begin().down().accept_all())
+    ids = {attrs.get("id") for _, attrs in room.tags}
+    places = [
+        attrs["href"] or "" for tag, attrs in room.tags if tag == "a" and (attrs.get("href") or "").startswith("#")
+    ]
+    assert "#script" in places
+    assert [place for place in places if place[1:] not in ids] == [], "each leads somewhere"
+
+
+def test_who_closed_it_without_saying_how_is_told_all_the_same() -> None:
+    line = line_of(StoredRecord("i", int(NOW), RecordKind.CLOSED, {"by": "Ada"}))
+    assert (line.what, line.by) == ("Closed", "Ada")
 
 
 def test_a_recovered_one_says_so_and_that_it_is_not_agreed(begin: Begin) -> None:
@@ -143,7 +180,7 @@ def test_who_was_told_and_whether_it_reached_them(begin: Begin) -> None:
     story.enter(EntryKind.NOTE, by="on_call.webhook-1", text=text, via="receiver")
     told = room_of(story).inside("told")
     assert "Ticket (open) to bird.tickets.webhook-1: on its way" in told
-    assert "bird.tickets.webhook-1 was not taken; it is tried again: 451 later" in told
+    assert "bird.tickets.webhook-1 did not take it; it is tried again: 451 later" in told
     assert "Page (open) to on_call.webhook-1: refused by every receiver" in told
     assert "page by on_call.webhook-1: delivered. It rang" in told
 

@@ -11,16 +11,17 @@ from prober.deliver.view import View, instant, line, span
 from prober.deliver.wording import using
 from prober.redact import Redactor
 from prober.settings import Settings
-from prober.store import IncidentHead, Reader, StoredAct, StoredRecord
+from prober.store import ActStatus, IncidentHead, Reader, StoredAct, StoredRecord
 from prober.web.room.calls import Calls, calls_of
 from prober.web.room.clocks import ClockRun, runs_of
 from prober.web.room.told import Told, told
 from prober.web.room.trail import Line, line_of
 from prober.web.room.why import Why, newest, reasons_why
 from rules.acts import Act, ActKind
+from rules.contracts.clauses import Use
 from rules.contracts.model import INTERNAL
 from rules.incident_events import RecordKind
-from rules.incident_state import Incident, ServiceState
+from rules.incident_state import Incident, Plan, ServiceState
 
 #: Lines of the trail shown, the newest.
 MOST = 400
@@ -69,6 +70,7 @@ class Room:
     told: tuple[Told, ...]
     script: str
     hotline: str
+    no_hotline: str
     calls: Calls
     page_says: tuple[Line, ...]
     replies: tuple[Line, ...]
@@ -80,6 +82,13 @@ class Room:
         """The hotline's number for a `tel:` link (RFC 3966); "" when it is none."""
         number = re.sub(r"[^0-9+]", "", self.hotline.partition("ext")[0])
         return number if re.fullmatch(r"\+?[0-9]{3,20}", number) else ""
+
+    @property
+    def now(self) -> str:
+        """What holds now, in words; "" for nothing."""
+        return "; ".join(
+            why.words.capitalize() + (f" ({why.scope})" if why.scope else "") for why in self.why if why.holds
+        )
 
     @property
     def open(self) -> bool:
@@ -108,7 +117,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         severity="On-call alone" if head.severity == INTERNAL else line(severity.title if severity else head.severity),
         article=line(severity.article if severity else ""),
         agreement=line(plan.pack.title if plan is not None else ""),
-        ticket=tickets.in_words(line(head.ticket)),
+        ticket=tickets.in_words(line(head.ticket)) or _without_number(acts),
         ticket_mail=line(head.ticket) if tickets.is_mail(head.ticket) else "",
         phase=_phase(head, mine),
         waiting=mine.waiting if mine is not None else "",
@@ -127,6 +136,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         told=told(acts, records),
         script=_script(acts, act, settings),
         hotline=_hotline(view, settings, head.service),
+        no_hotline=_no_hotline(head, plan),
         calls=calls_of(reader, head.service, since, max(until, head.raised + 1), redactor),
         page_says=tuple(shown for record, shown in kept if record.kind == RecordKind.VENDOR_STATUS)[-10:],
         replies=tuple(shown for record, shown in kept if record.detail.get("via") == "reply")[-30:],
@@ -176,6 +186,24 @@ def _hotline(view: View | None, settings: Settings, service: str) -> str:
         return view.hotline
     own = settings.services.get(service)
     return line(own.terms.get("hotline")) if own is not None else ""
+
+
+def _no_hotline(head: IncidentHead, plan: Plan | None) -> str:
+    """Why nobody calls the vendor's hotline for this incident; "" where one may."""
+    if head.severity == INTERNAL:
+        return "This concerns on-call alone: nothing of it is for the vendor’s hotline."
+    if plan is not None and plan.pack.hotline is None:
+        return "The agreement has no hotline."
+    severity = plan.pack.severity(head.severity) if plan is not None else None
+    if severity is not None and severity.hotline is Use.NONE:
+        return "The agreement’s hotline is not for this severity."
+    return ""
+
+
+def _without_number(acts: tuple[StoredAct, ...]) -> str:
+    """What stands for the number of a ticket whose receiver took it and named none; "" where none was taken."""
+    taken = any(each.act.kind is ActKind.TICKET and each.status is ActStatus.ACCEPTED for each in acts)
+    return "accepted, its number is not known" if taken else ""
 
 
 def _script(acts: tuple[StoredAct, ...], act: Act | None, settings: Settings) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from prober.deliver.view import line
 from prober.store import ActStatus, StoredAct, StoredRecord
-from prober.web.room.trail import OUTCOMES, act_words
+from prober.web.room.trail import act_words
+from rules.acts import Outcome
 from rules.incident_events import RecordKind
 
 #: Acts shown, the newest; and attempts of each.
@@ -16,6 +17,13 @@ _STATUS = {
     ActStatus.FAILED: "refused by every receiver",
     ActStatus.WITHDRAWN: "no longer wanted",
     ActStatus.OBSERVED: "would have been done",
+}
+#: What a receiver did with an attempt.
+_OUTCOMES = {
+    Outcome.ACCEPTED: "accepted it",
+    Outcome.TRANSIENT: "did not take it; it is tried again",
+    Outcome.PERMANENT: "refused it",
+    Outcome.UNKNOWN: "may have taken it: the answer was lost",
 }
 _MARKS = {ActStatus.PENDING: "pending", ActStatus.ACCEPTED: "kept", ActStatus.FAILED: "late"}
 
@@ -62,7 +70,7 @@ def _told(stored: StoredAct, later: list[tuple[int, str]]) -> Told:
         Attempt(
             each.at // 10**9,
             line(each.receiver),
-            OUTCOMES.get(each.outcome.value, each.outcome.value),
+            _OUTCOMES[each.outcome],
             line(each.detail),
             line(each.reference),
         )

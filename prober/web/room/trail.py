@@ -204,6 +204,11 @@ _HOW: Mapping[str, str] = {
 }
 
 
+def _closed(d: Mapping[str, Any]) -> str:
+    how = line(d.get("how"))
+    return f"Closed: {_HOW.get(how, how)}" if how else "Closed"
+
+
 K = RecordKind
 _WORDS: Mapping[str, Words] = {
     K.OPENED: lambda d: (
@@ -215,7 +220,7 @@ _WORDS: Mapping[str, Words] = {
     K.EPISODE: _episode,
     K.SEVERITY: _severity,
     K.RECOVERED: _recovered,
-    K.CLOSED: lambda d: f"Closed: {_HOW.get(line(d.get('how')), line(d.get('how')))}",
+    K.CLOSED: _closed,
     K.ACT: _act,
     K.STARTED: _started,
     K.RESULT: _result,

@@ -97,7 +97,7 @@ async function look() {
       throw new Error(String(answer.status));
     }
     const now = new Date(Date.now() + ahead).toISOString();
-    shown.textContent = `As of ${now.slice(0, 10)} ${now.slice(11, 19)} UTC; looks by itself every ${EVERY / 1000} s.`;
+    shown.textContent = `As of ${now.slice(0, 10)} ${now.slice(11, 19)} UTC; brought up to date every ${EVERY / 1000} s.`;
     if (failed > 1) news.textContent = "The prober answers again.";
     failed = 0;
   } catch {
