@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from prober.errors import ProberError
-from rules.contracts.calendar import DAY, Calendar, Zone
+from rules.contracts.calendar import Calendar, Zone
 from rules.contracts.clauses import HoursClause, Term, TermKind
 from rules.contracts.model import Pack
 from rules.contracts.spans import week_of
@@ -17,7 +17,6 @@ from rules.contracts.terms import values
 
 #: Years before and after the present one for which changes of time and holidays are known.
 _BEFORE, _AFTER = 2, 6
-_YEAR = 366 * DAY
 
 
 class CalendarError(ProberError):
@@ -46,9 +45,14 @@ def _calendar(clause: HoursClause, others: Mapping[str, HoursClause], now: int) 
 
 
 def zone(name: str, now: int) -> Zone:
-    """A time zone of the IANA data by its name. Raises CalendarError."""
+    """A time zone of the IANA data by its name. Raises CalendarError.
+
+    It is that of whole years, so that two starts in one year give the same: a restart is no change of the configuration.
+    """
+    year = datetime.fromtimestamp(now, UTC).year
+    since, until = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) for y in (year - _BEFORE, year + _AFTER + 1))
     try:
-        return Zone.of(ZoneInfo(name), name, now - _BEFORE * _YEAR, now + _AFTER * _YEAR)
+        return Zone.of(ZoneInfo(name), name, since, until)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
         raise CalendarError(f"{name!r} is not a time zone; write one such as Europe/Amsterdam") from None
 

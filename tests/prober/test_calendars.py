@@ -58,6 +58,13 @@ def test_regions_have_holidays_of_their_own() -> None:
     assert calendars.holidays_of("None", range(2026, 2027)) == frozenset()
 
 
+def test_two_starts_in_one_year_give_the_same_hours() -> None:
+    bird = pack("bird-email-enterprise", time_zone="Europe/Amsterdam")
+    assert calendars.calendars_of(bird, NOW), "there are some"
+    later = NOW + 9 * 86_400 + 4711
+    assert calendars.calendars_of(bird, NOW) == calendars.calendars_of(bird, later), "a restart changes nothing"
+
+
 def test_by_default_it_is_now() -> None:
     assert calendars.calendars_of(pack("aivo"))["business"].zone.name == "UTC"
 
