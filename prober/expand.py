@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from prober.patient import read_bytes
 from prober.shape import keys, sections
 from prober.yamlread import Flaw, Loc, Node
 
@@ -70,10 +71,10 @@ def inline_files(data: dict[str, Any], base: Path, flaws: list[Flaw]) -> None:
     for section, mapping, loc in sections(data):
         for key in keys(section):
             target = key.removesuffix("_file")
-            if target == key or mapping.get(key) is None:
-                continue
-            if target == "headers":
+            if key == "headers_file":
                 _inline_headers(mapping, base, flaws, loc)
+            elif target == key or mapping.get(key) is None:
+                continue
             elif mapping.get(target) is not None:
                 flaws.append(Flaw((*loc, key), 0, f"is given beside {target}; keep one of them"))
             elif (secret := _read(mapping[key], base, flaws, (*loc, key))) is not None:
@@ -82,17 +83,22 @@ def inline_files(data: dict[str, Any], base: Path, flaws: list[Flaw]) -> None:
 
 
 def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc: Loc) -> None:
-    files, headers = mapping["headers_file"], mapping.setdefault("headers", {})
-    if not isinstance(files, dict) or not isinstance(headers, dict):
+    """Both forms: `headers_file: {Authorization: FILE}`, and `headers: {Authorization_file: FILE}` as elsewhere."""
+    headers, files = mapping.get("headers", {}), mapping.get("headers_file", {})
+    if not isinstance(headers, dict) or not isinstance(files, dict):
         return  # the settings refuse the shape
-    taken = {str(name).lower() for name in headers}
-    for name in list(files):
-        here = (*loc, "headers_file", name)
+    beside = [key for key in headers if key.endswith("_file") and key != "_file"]
+    taken = {name.lower() for name in headers if name not in beside}
+    wanted = [(files, "headers_file", name, name) for name in files]
+    wanted += [(headers, "headers", key, key.removesuffix("_file")) for key in beside]
+    for holder, section, key, name in wanted:
+        here = (*loc, section, key)
         if name.lower() in taken:
             flaws.append(Flaw(here, 0, "is given in headers too; keep one of them"))
-        elif (secret := _read(files[name], base, flaws, here)) is not None:
-            headers[name] = secret
-            del files[name]
+        elif (secret := _read(holder[key], base, flaws, here)) is not None:
+            mapping.setdefault("headers", headers)[name] = secret
+            del holder[key]
+            taken.add(name.lower())
 
 
 def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
@@ -100,8 +106,7 @@ def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
     if not isinstance(name, str):
         return None
     try:
-        with (base / Path(name).expanduser()).open("rb") as file:
-            data = file.read(_MAX_SECRET + 1)
+        data = read_bytes(base / Path(name).expanduser(), _MAX_SECRET + 1)
         text = data.decode()
     except UnicodeDecodeError:
         message = "names a file that is not UTF-8 text; a secret is text"

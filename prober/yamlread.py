@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from prober.errors import ProberError
+from prober.patient import read_bytes
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 40
@@ -103,8 +104,7 @@ def read(path: Path) -> Document:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_bytes(path, MAX_BYTES + 1)
     except FileNotFoundError:
         raise ReadError("there is no such file; check the path") from None
     except IsADirectoryError:

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import re
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prober import config, yamlread
+from prober import config, patient, yamlread
 from prober.checks import receiver_names
 from prober.config import ConfigError, from_raw, load
 from prober.settings import Settings, format_duration, parse_duration, vendor_of
@@ -283,6 +285,45 @@ def test_a_file_too_large_for_a_secret_is_refused(write: Write, tmp_path: Path) 
 def test_headers_of_the_wrong_shape_are_told_beside_their_files(write: Write) -> None:
     errors = errors_of(write(endpoint("headers: none", "headers_file: {A: s}")))
     assert [error.split(",")[0] for error in errors] == ["8: services.bird.channels.api[0].headers: is text"]
+
+
+def test_a_header_has_its_file_beside_it_as_every_other_secret(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("from-file\n")
+    settings = settings_of(write(endpoint("headers: {Authorization_file: s, X-Plain: a}")))
+    headers = settings.services["bird"].channels.api[0].headers
+    assert {name: value.get_secret_value() for name, value in headers.items()} == {
+        "Authorization": "from-file",
+        "X-Plain": "a",
+    }
+    errors = errors_of(write(endpoint("headers: {A_file: nowhere, B: b, B_file: s}")))
+    place = "8: services.bird.channels.api[0].headers"
+    assert [error.split(";")[0] for error in errors] == [
+        f"{place}.A_file: the file cannot be read: No such file or directory",
+        f"{place}.B_file: is given in headers too",
+    ]
+
+
+# pipes
+
+
+def test_a_configuration_comes_through_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=pipe.write_text, args=(SMALL + "# " + "x" * 200_000,))
+    writing.start()
+    assert "bird" in load(pipe, {}).settings.services
+    writing.join()
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patient, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"cannot be read: it is a pipe, and nobody wrote to it for 0\.05 seconds"):
+        load(tmp_path / "pipe", {})
+    (error,) = errors_of(write("web: {token_file: pipe}\n" + SMALL))
+    assert error.startswith("1: web.token_file: the file cannot be read: it is a pipe, and nobody wrote to it")
 
 
 # the link
