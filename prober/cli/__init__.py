@@ -6,6 +6,7 @@ never a traceback.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -26,12 +27,14 @@ COMMANDS = {
     "schema": "print the JSON Schema of the configuration",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # what a full or broken disk says to output
 
 Run = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` (default: the process's); gives its exit status: 0 done, 1 failed, 2 bad usage."""
+    _open_streams()
     try:
         status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
@@ -42,10 +45,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return end.code if isinstance(end.code, int) else Exit.OK
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has gone (`| head`); nothing more can be written at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+    except BrokenPipeError:  # the reader of a pipe has gone (`| head`)
+        return _mute()
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        print(f"prober: cannot write: {error.strerror}", file=sys.stderr)
+        return _mute()
     return status
+
+
+def _mute() -> Exit:
+    """Drop what could not be written: at exit it would be tried again, and said so with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.FAILED
+
+
+def _open_streams() -> None:
+    """Have all three standard streams (`>&-` closes one), lest the store or a socket is given a stream's number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is the closed stream's
+            os.set_inheritable(opened, True)  # to the serving process too
+            setattr(sys, name, open(opened, "w" if number else "r"))  # noqa: SIM115, PTH123 - open until the end
 
 
 def _run(arguments: list[str]) -> int:

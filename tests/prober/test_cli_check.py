@@ -218,6 +218,12 @@ def test_endpoints_of_different_kinds_in_one_channel_are_warned_of(
     )
 
 
+def test_a_channel_that_is_called_too_seldom_to_persist_alone_is_warned_of(tmp_path: Path) -> None:
+    warning = only_warning(WELL.replace("{name: injection,", "{name: injection, every: 10s,"), tmp_path)
+    assert warning.startswith("services.bird.channels.smtp: is called every 10s, the other channel every 1s.")
+    assert "10% of the measured seconds are unavailable at most, less than persistence.share (90%)" in warning
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -355,12 +361,39 @@ def test_the_schema_refuses_what_the_program_refuses(name: str, capsys: pytest.C
     assert not valid(yaml.safe_load((HERE / "bad_configs" / f"{name}.yaml").read_text()), schema, schema)
 
 
+@pytest.mark.parametrize(
+    ("changed", "fits"),
+    [
+        ({"mode": "${MODE}"}, True),
+        ({"every": "${EVERY}"}, True),
+        ({"persistence": {"share": "${SHARE}"}}, True),
+        ({"channels": {"smtp": [{"name": "s", "host": "h", "port": "${PORT}", "depth": "banner"}]}}, True),
+        ({"channels": {"api": [{"name": "a", "url": "${URL}", "verify": "${V}", "hold": "${H}"}]}}, True),
+        ({"channels": {"api": [{"name": "a", "url": "http://h/", "expect": {"status": ["${S}"]}}]}}, True),
+        ({"mode": "$MODE"}, False),
+        ({"persistence": {"share": "most"}}, False),
+    ],
+)
+def test_the_schema_takes_a_variable_for_every_value(
+    changed: dict[str, Any], fits: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = schema_of(capsys)
+    service = {"contract": "bird-email-enterprise", "channels": {}, **changed}
+    assert valid({"services": {"bird": service}}, schema, schema) is fits
+
+
+def test_the_schema_wants_a_service_and_names_that_are_names(capsys: pytest.CaptureFixture[str]) -> None:
+    schema = schema_of(capsys)
+    services = schema["properties"]["services"]
+    assert (services["minProperties"], services["additionalProperties"]) == (1, False)
+
+
 def test_the_schema_knows_files_of_secrets_durations_and_what_each_section_is_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     schema = schema_of(capsys)
     assert {"password", "password_file"} <= schema["$defs"]["Login"]["properties"].keys()
-    assert schema["$defs"]["Service"]["properties"]["every"]["pattern"] == DURATION
+    assert schema["$defs"]["Service"]["properties"]["every"]["anyOf"][0]["pattern"] == DURATION
     assert schema["$defs"]["Service"]["properties"]["every"]["default"] == "1s"
     assert [name for name, each in schema["$defs"].items() if not each.get("description")] == []
     assert "from" in schema["$defs"]["Mail"]["properties"]
@@ -440,6 +473,30 @@ def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
             [sys.executable, "-m", "prober", "schema"], stdout=closed, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_full_disk_is_said_without_a_traceback() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "prober", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert (done.returncode, done.stderr) == (1, "prober: cannot write: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [(">&-", 0, ""), ("<&- >&-", 0, ""), ("2>&-", 0, "prober "), ("<&- >&- 2>&-", 0, "")],
+)
+def test_a_closed_stream_changes_nothing_but_what_is_heard(closed: str, status: int, said: str) -> None:
+    line = f'"{sys.executable}" -m prober --version {closed}'
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout[: len(said)], done.stderr) == (status, said, "")
+
+
+def test_a_closed_stream_does_not_send_errors_elsewhere() -> None:
+    line = f'"{sys.executable}" -m prober check nowhere.yaml 2>&-'
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (1, ""), "errors went to standard output"
 
 
 # prober contracts
