@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -206,7 +207,7 @@ class History:
         shown = await self._public.shown()
         found = next((each for each in shown.picture.incidents if incident_id(each) == name), None)
         if found is None:
-            return PlainTextResponse("Not found.\n", 404)
+            raise HTTPException(404)
 
         def render(picture: Picture) -> str:
             return self._html("history.html.j2", **common(picture), incidents=[found], number=1, last=1)

@@ -499,8 +499,9 @@ def test_what_is_not_there_is_not_found_in_plain_text(path: str) -> None:
     assert "location" not in answer.headers
 
 
-def test_people_who_miss_a_page_are_led_back() -> None:
-    answer = Desk().ask("/nothing<b>", headers={"Accept": "text/html,*/*;q=0.8"})
+@pytest.mark.parametrize("path", ["/nothing<b>", "/history/0123456789ab"])
+def test_people_who_miss_a_page_are_led_back(path: str) -> None:
+    answer = fit(Desk()).ask(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
     assert answer.headers["vary"] == "Accept"
     page = Html(answer.text)
