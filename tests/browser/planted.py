@@ -46,7 +46,7 @@ RAW: dict[str, Any] = {
             },
         },
         "aivo": {
-            "title": "Aivo <b>&amp;</b> \"Söhne\" 'עברית'",
+            "title": "Aivo <b>&amp;</b> \"Söhne\" 'עברית' Donaudampfschifffahrtsgesellschaftskapitänsmützenversand",
             "contract": "aivo",
             "channels": {"api": [{"name": "send", "url": "http://127.0.0.1:9/send"}]},
         },

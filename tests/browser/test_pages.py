@@ -11,6 +11,10 @@ every_page = pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.nam
 
 #: What depends on the scheme alone: all else is the same in light and dark, and is looked at once.
 COLOURS = ("color-contrast", "link-in-text-block")
+#: Buttons, fields and folds that are under 24 CSS pixels high or wide (links stand in text, or apart from each other).
+_SMALL = """[...document.querySelectorAll("button, input:not([type=hidden]), select, summary")]
+  .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.width < 24 || box.height < 24))"""
 
 
 @every_page
@@ -33,6 +37,31 @@ def test_a_page_is_accessible_fits_and_breaks_no_rule(
         page.emulate_media(color_scheme="dark")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
         accessible(page, *COLOURS)
+
+
+@every_page
+def test_a_page_reflows_at_four_hundred_percent(chromium: Chromium, house: House, shown: Shown) -> None:
+    """WCAG 2.2, 1.4.10: a window of 1280 by 1024 pixels, magnified four times."""
+    with visiting(chromium, house.url, viewport={"width": 320, "height": 256}) as page:
+        page.goto(shown.path)
+        fits(page)
+        small = page.evaluate(_SMALL)
+        assert not small, f"too small to be hit (WCAG 2.2, 2.5.8): {small}"
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents/bird-open"])
+def test_on_paper_it_is_dark_on_light_and_unfolded(chromium: Chromium, house: House, path: str) -> None:
+    with visiting(chromium, house.url, color_scheme="dark") as page:
+        page.goto(path)
+        page.emulate_media(media="print", color_scheme="dark")
+        colours = page.evaluate(
+            "(({ color, backgroundColor }) => [color, backgroundColor])(getComputedStyle(document.body))"
+        )
+        assert colours == ["rgb(28, 30, 33)", "rgb(255, 255, 255)"]
+        assert not page.locator("nav:visible, form:visible, button:visible").count(), "nothing that one would press"
+        folded = page.locator("details pre").all()
+        assert [one for one in folded if not one.is_visible()] == [], "what was folded can be read"
+        assert page.locator("pre").count() > 0 or path == "/"
 
 
 @every_page
