@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from prober.fields import split_host_port
+from prober.fields import format_duration, split_host_port
 from prober.packs import load
 from prober.redact import is_secret_header
 from prober.settings import ApiEndpoint, Control, Endpoint, Relay, Service, Settings, SmtpEndpoint
@@ -163,8 +163,26 @@ def _service(where: str, service: Service, base: Path) -> Iterator[str]:
         yield f"{where}.hotline: {pack.title} has a hotline, and nobody is told to call it; write a receiver."
     if pack.hotline and "hotline" in (term.name for term in pack.terms) and not service.terms.get("hotline"):
         yield f"{where}.terms.hotline: the hotline's number is not given; whoever is to call will not find it."
+    yield from _seldom(where, service)
     yield from _kinds(f"{where}.channels.api", [(each.name, _api_kind(each)) for each in service.channels.api])
     yield from _kinds(f"{where}.channels.smtp", [(each.name, _smtp_kind(each)) for each in service.channels.smtp])
+
+
+def _seldom(where: str, service: Service) -> Iterator[str]:
+    """A second counts by any channel: one that is called less often than the other cannot persist alone."""
+    often: dict[str, int] = {}  # ms between two calls of the channel at best, whole seconds at least
+    for channel, endpoint in _endpoints(service):
+        every = max(1000, endpoint.every or service.every)
+        often[channel] = min(every, often.get(channel, every))
+    quickest = min(often.values(), default=0)
+    for channel, every in often.items():
+        if quickest / every < service.persistence.share:
+            yield (
+                f"{where}.channels.{channel}: is called every {format_duration(every)}, the other channel every"
+                f" {format_duration(quickest)}. When {channel} alone is down, {quickest / every:.0%} of the measured"
+                f" seconds are unavailable at most, less than persistence.share ({service.persistence.share:.0%}): no"
+                " ticket would be opened. Call both channels equally often."
+            )
 
 
 def _api_kind(api: ApiEndpoint) -> str:
