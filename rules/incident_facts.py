@@ -80,7 +80,8 @@ def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None, asks_unt
     """
     able: list[str] = []
     unable: list[str] = []
-    if severity.ticket:
+    refused = severity.ticket and ticket is not None and ticket.status is Status.FAILED
+    if severity.ticket and not refused:
         what = "open the ticket" if ticket is None else "add to the ticket"
         (able if plan.tickets else unable).append(f"{what} by {_any_of(plan.tickets)}" if plan.tickets else what)
     if severity.hotline is not Hotline.NONE:
@@ -94,6 +95,8 @@ def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None, asks_unt
             f"Your consent is asked for: {', '.join(able)}. Enter consent or decline; "
             f"without an answer it goes ahead at {stamp(asks_until)}."
         )
+    if refused:
+        texts.append("The ticket was refused by every receiver. Open it by hand, and enter its number (adopt).")
     if unable:
         texts.append(f"By hand, because no receiver is configured: {', '.join(unable)}.")
     if texts:

@@ -351,6 +351,16 @@ class TestUnavailableAgain:
         assert s.tickets() == {s.id(TICKET)}
         assert s.act("2/page/pager/open").facts["follows"][0] == "add to the ticket by mail or desk"
 
+    def test_a_ticket_that_was_refused_is_not_said_to_be_added_to(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.refused(2, s.id(TICKET))
+        s.cleared(300)
+        assert s.raised(400) == ["2/page/pager/open"]
+        facts = s.act("2/page/pager/open").facts
+        assert facts["follows"] == ["then call the hotline by call"]
+        assert facts["text"].startswith("The ticket was refused by every receiver. Open it by hand")
+
     def test_the_call_waits_no_longer_than_120_s_for_the_note(self) -> None:
         s = recovered_with_ticket()
         s.raised(400)
