@@ -17,11 +17,13 @@ from prober.deliver import TIMEOUT, Arrival, Delivered, Reached, texts
 from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered, items
 from prober.deliver.harmless import told
 from prober.deliver.post import Poster
+from prober.deliver.priorities import rank
 from prober.deliver.view import View
 from prober.deliver.webhook import payload
 from prober.redact import Redactor
 from prober.settings import PagerdutyReceiver
 from rules.acts import Act, ActKind, Outcome
+from rules.contracts.model import INTERNAL
 
 DEDUP_KEY = 255
 SUMMARY = 1024
@@ -121,7 +123,7 @@ def event(act: Act, key: str, receiver: str, routing_key: str) -> dict[str, Any]
         "payload": {
             "summary": texts.summary(act)[:SUMMARY],
             "source": view.location or view.service or "prober",
-            "severity": "warning" if act.facts.get("urgency") == "low" else "critical",
+            "severity": _severity(act),
             "timestamp": datetime.fromtimestamp(act.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "component": view.service,
             "class": view.condition,
@@ -142,6 +144,16 @@ def event(act: Act, key: str, receiver: str, routing_key: str) -> dict[str, Any]
             },
         },
     }
+
+
+def _severity(act: Act) -> str:
+    """PagerDuty's word for it. Where urgency follows severity, `critical` and `error` wake somebody, `warning` does not:
+    what an agreement calls minor was still found worth a page, and what concerns on-call alone is a service out of reach.
+    """
+    if act.facts.get("urgency") == "low":
+        return "warning"
+    severity = act.facts.get("severity")
+    return "critical" if not isinstance(severity, str) or severity == INTERNAL or rank(severity) == 0 else "error"
 
 
 def encode(value: dict[str, Any]) -> bytes:

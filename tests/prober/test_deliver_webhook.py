@@ -392,6 +392,24 @@ def test_a_page_triggers_and_its_resolve_resolves_the_same_alert() -> None:
     within(test)
 
 
+@pytest.mark.parametrize(
+    ("facts", "severity"),
+    [
+        ({"severity": "critical"}, "critical"),
+        ({"severity": "severity-1"}, "critical"),
+        ({"severity": "internal"}, "critical"),
+        ({"severity": "non-critical"}, "error"),
+        ({"severity": "severity-2"}, "error"),
+        ({"severity": "issue"}, "error"),
+        ({"severity": "internal", "urgency": "low"}, "warning"),
+        ({"severity": None}, "critical"),
+    ],
+)
+def test_the_severity_is_pagerdutys_word_for_the_agreements(facts: dict[str, Any], severity: str) -> None:
+    made = act(ActKind.PAGE, "on_call.pagerduty-1", facts=FACTS | facts)
+    assert event(made, made.id, "on_call.pagerduty-1", "r")["payload"]["severity"] == severity
+
+
 def test_the_routing_key_is_not_told() -> None:
     async def test() -> None:
         async with desk(answer("400 Bad Request", b"invalid key R0UT1NGK3Y-0123456789")) as receiver:
