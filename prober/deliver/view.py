@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober import tickets
+from prober.deliver import limb
 from prober.deliver.harmless import harmless
 from prober.deliver.wording import later, said
 from rules import reasons
@@ -85,6 +86,9 @@ class View:
             self.condition_words = said(
                 "the mailbox %(box)s is out of reach, so that nobody reads what vendors answer", box=box
             )
+        self.one_limb = limb.alone(facts)
+        if self.one_limb:
+            self.condition_words = said(limb.WORDS)
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         self.recovered = instant(facts.get("recovered"))

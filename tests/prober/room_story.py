@@ -89,9 +89,13 @@ class Story:
 
     def down(self, condition: Condition = Condition.UNAVAILABLE, **more: Any) -> "Story":
         """The service is found to be persistently unavailable, since a minute ago."""
-        figures: dict[str, Any] = {"measured": 60, "bad": 58, "reasons": {"http_status_503": 50, "read_timeout": 8}}
-        rule = {"for": 60, "share": 0.9, "at_least": 3, "every": 1}
-        return self.event(ConditionRaised(condition, self.now, self.now - 59, rule=rule, **(figures | more)))
+        figures: dict[str, Any] = {
+            "measured": 60,
+            "bad": 58,
+            "reasons": {"http_status_503": 50, "read_timeout": 8},
+            "rule": {"for": 60, "share": 0.9, "at_least": 3, "every": 1},
+        }
+        return self.event(ConditionRaised(condition, self.now, self.now - 59, **(figures | more)))
 
     def up(self, condition: Condition = Condition.UNAVAILABLE) -> "Story":
         return self.event(ConditionCleared(condition, self.now, last=self.now - 120))

@@ -62,7 +62,7 @@ def flat(text: str) -> str:
         "Ended: at the stage body, after 12.5 ms",
         "mail of Example GmbH cannot be handed over to Bird Email by API calls",
         "We allege no cause; please analyse it on your side",
-        "Please call back Operations at +49 30 1234567.",
+        "Please call back Operations at +49 30 1234567 or write to oncall@example.com.",
         "- api/account: GET https://api.vendor.example/v1/account",
         "1. Make one of the calls above",
         "Call 1, begun: 2026-11-22 09:59:01.020 UTC",
@@ -96,7 +96,7 @@ def test_the_html_says_the_same() -> None:
 
     page = Words()
     page.feed(texts.html(TICKET))
-    for word in ("+49", "Example", "http_status_503:", "Unavailability", "1234567."):
+    for word in ("+49", "Example", "http_status_503:", "Unavailability", "1234567"):
         assert word in page.words
     assert not page.tags & {"script", "img", "a", "iframe", "link"}
 
@@ -433,3 +433,27 @@ def test_a_secret_in_the_facts_does_not_leave() -> None:
             return receiver.requests[0].body
 
     assert b"the-hmac-key-of-on-call" not in asyncio.run(test())
+
+
+def failing(bad: int) -> Act:
+    channels = {"api": {"measured": 60, "bad": bad}, "smtp": {"measured": 60, "bad": 0}}
+    facts = {
+        "condition": "failing",
+        "scope": "api",
+        "severity": "internal",
+        "rule": FACTS["rule"] | {"channels": channels},
+    }
+    return act(ActKind.PAGE, facts=FACTS | facts)
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        (60, "all calls of one channel fail, by the vendor's fault since"),
+        (54, "all calls of one channel fail, by the vendor's fault since"),
+        (53, "all calls fail, not provably by the vendor's fault since"),
+        (0, "all calls fail, not provably by the vendor's fault since"),
+    ],
+)
+def test_a_channel_that_fails_by_the_vendors_fault_alone_is_not_said_to_do_so_by_nobodys(bad: int, says: str) -> None:
+    assert says in texts.summary(failing(bad))

@@ -71,6 +71,13 @@ def test_what_concerns_us_alone_is_no_fault_of_the_vendors(begin: Begin) -> None
     assert "The fault is ours, as far as we know" in blind.inside("why")
 
 
+def test_one_channel_that_is_down_by_the_vendors_fault_is_not_said_to_be_nobodys(begin: Begin) -> None:
+    rule = {"for": 60, "share": 0.9, "channels": {"api": {"measured": 60, "bad": 60}}}
+    why = room_of(begin().down(Condition.FAILING, scope="api", rule=rule)).inside("why")
+    assert "All calls of one channel fail, by the vendor's fault" in why
+    assert "The fault is the vendor's: every call of this channel fails" in why
+
+
 def test_a_ticket_that_was_taken_without_a_number_is_not_said_to_be_missing(begin: Begin) -> None:
     story = begin().down()
     assert "Ticket none yet" in room_of(story).inside("what")

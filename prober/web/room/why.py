@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prober.deliver import limb
 from prober.deliver.view import View, line
 from prober.store import StoredAct
 from prober.web.reasons import place_of
@@ -96,7 +97,7 @@ def _why(view: View, reasons: Any, *, holds: bool) -> Why:
     )
     return Why(
         words=view.condition_words,
-        whose=_WHOSE.get(view.condition, ""),
+        whose=limb.WHOSE if view.one_limb else _WHOSE.get(view.condition, ""),
         scope=view.scope,
         onset=view.onset,
         raised=view.raised,
