@@ -13,7 +13,7 @@ import rules
 from prober.errors import UsageError
 from prober.measure.services import plan_of, rule_of, standing_facts
 from prober.redact import Redactor
-from prober.settings import ApiEndpoint, Service, Settings, SmtpEndpoint
+from prober.settings import ApiEndpoint, Service, Settings, Slow, SmtpEndpoint
 from rules.acts import Act, ActKind
 from rules.incident import ConditionCleared, ConditionRaised, Event, Mode, Record, ServiceState, step
 from rules.model import Condition
@@ -78,25 +78,17 @@ class Rehearsal:
 
     def raised(self, second: int) -> ConditionRaised:
         """The made-up condition, found at `second`."""
-        rule = rule_of(self.service)
-        bad = 0 if self.condition is Condition.BLIND else self.window
+        measured, bad = self._figures()
         name = self._reason()
         return ConditionRaised(
             self.condition,
             second,
-            second - self.window + 1,
+            second - (measured or self.window) + 1,
             self.scope,
-            measured=bad,
+            measured=measured,
             bad=bad,
             reasons={name: bad} if name and bad else {},
-            rule={
-                "for": rule.for_,
-                "share": float(rule.share),
-                "at_least": rule.at_least,
-                "every": float(rule.every),
-                "recovered_after": self.service.persistence.recovered_after / 1000,
-                "channels": {channel: {"measured": bad, "bad": bad} for channel in self._channels()},
-            },
+            rule=self._rule(measured, bad),
         )
 
     def cleared(self, second: int) -> ConditionCleared:
@@ -137,6 +129,37 @@ class Rehearsal:
         return found
 
     # what is made up
+
+    def _figures(self) -> tuple[int, int]:
+        """Seconds measured, and those of them that count against somebody, in the window of the condition's rule."""
+        if self.condition is Condition.BLIND:
+            return 0, 0
+        if self.condition is Condition.INTERMITTENT:
+            rate = self.service.intermittent
+            return max(rate.within // 1000, rate.seconds), rate.seconds
+        return self.window, self.window
+
+    def _rule(self, measured: int, bad: int) -> dict[str, Any]:
+        """The rule by which the condition is judged, and what each channel's window holds, as the rules say it."""
+        if self.condition is Condition.BLIND:
+            return {"for": rule_of(self.service).for_}
+        unavailable = 0 if self.condition in (Condition.FAILING, Condition.SLOW) else bad
+        windows = {channel: {"measured": measured, "bad": unavailable} for channel in self._channels()}
+        if self.condition is Condition.INTERMITTENT:
+            rate = self.service.intermittent
+            return {"seconds": rate.seconds, "within": rate.within / 1000, "channels": windows}
+        rule = rule_of(self.service)
+        slow = self.service.slow or Slow()
+        own = {"over": slow.over / 1000, "share": slow.share} if self.condition is Condition.SLOW else {}
+        return {
+            "for": rule.for_,
+            "share": float(rule.share),
+            "at_least": rule.at_least,
+            "every": float(rule.every),
+            "recovered_after": self.service.persistence.recovered_after / 1000,
+            **own,
+            "channels": windows,
+        }
 
     def _channels(self) -> list[str]:
         if self.scope:

@@ -118,7 +118,7 @@ def _happened(act: Act, view: View) -> str:
         return said("recovered at %(at)s", at=view.recovered) if view.recovered else said("recovered")
     if act.kind is ActKind.PAGE and act.step in _BY_HAND:
         return said(_BY_HAND[act.step])
-    if not (view.bad and view.measured):
+    if not (view.bad and view.measured) or view.measured == "0":
         return since
     return said(
         "%(since)s (%(bad)s of %(measured)s measured seconds)", since=since, bad=view.bad, measured=view.measured
