@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober import tickets
-from prober.deliver import limb
+from prober.deliver import limb, matters
 from prober.deliver.harmless import harmless
 from prober.deliver.wording import later, said
 from rules import reasons
 from rules.acts import Act
-from rules.contracts.model import INTERNAL
+from rules.contracts.model import INTERNAL, SILENT
 from rules.incident_state import MAILBOX
 
 #: Samples of failed calls shown, and characters of a request or response shown of each.
@@ -25,14 +25,6 @@ TRANSCRIPT = 4_000
 MANY = 20
 _LINE = 500  # characters of a value that stands in a line
 
-_CONDITIONS = {
-    "unavailable": later("persistent Unavailability"),
-    "partial": later("persistent Unavailability of one endpoint"),
-    "intermittent": later("Unavailability that comes and goes"),
-    "slow": later("slow answers"),
-    "failing": later("all calls fail, not provably by the vendor's fault"),
-    "blind": later("nothing can be measured"),
-}
 _FAULTS = {
     "none": later("success"),
     "server_timeout": later("time-out on the server's side"),
@@ -79,16 +71,21 @@ class View:
         self.severity = (line(facts.get("severity_title")) or line(facts.get("severity"))) + proposed
         self.article = line(facts.get("article"))
         self.condition = line(facts.get("condition"))
-        self.condition_words = _said_of(_CONDITIONS, self.condition)
         self.scope = line(facts.get("scope"))
+        self.condition_words = matters.words_of(self.condition, self.scope)
+        #: For our own people: whose fault it is, and what to do about the most frequent reason.
+        self.whose = matters.whose(self.condition) if self.for_us else ""
+        self.advice = matters.advice(_counted(facts.get("reasons"))) if self.for_us else ""
+        self.bad_words = matters.bad_of(self.condition)
         if self.scope.startswith(MAILBOX):
             box = self.scope.removeprefix(MAILBOX)
+            self.whose = ""
             self.condition_words = said(
                 "the mailbox %(box)s is out of reach, so that nobody reads what vendors answer", box=box
             )
         self.one_limb = limb.alone(facts)
         if self.one_limb:
-            self.condition_words = said(limb.WORDS)
+            self.condition_words, self.whose = said(limb.WORDS), said(limb.WHOSE) if self.for_us else ""
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         self.recovered = instant(facts.get("recovered"))
@@ -107,12 +104,11 @@ class View:
         self.note_pending = facts.get("note_pending") is True
         meaning = _mapping(facts.get("unavailability"))
         self.meaning = line(meaning.get("meaning"))
-        self.meaning_article = line(meaning.get("article"))
+        article = line(meaning.get("article"))
+        self.meaning_article = "" if article == SILENT else article  # nothing can be cited, and the meaning says so
         self.agreement = line(facts.get("agreement"))
         self.note = harmless(text, limit=TRANSCRIPT) if isinstance(text := facts.get("text"), str) else ""
-        #: A page about a clock of the agreement: which, and when it is or was due.
         self.clock = _clock(_mapping(facts.get("clock")))
-        #: Whether it is about the agreement.
         self.vendors_matter = bool(facts.get("severity")) and facts.get("severity") != INTERNAL
         self._read_room(facts)
         self.location = line(facts.get("location"))
@@ -257,6 +253,8 @@ def _milliseconds(seconds: Any) -> str:
 
 def _ended(stage: str, seconds: Any) -> str:
     after = said("after %(time)s", time=_milliseconds(seconds)) if number(seconds) else ""
+    if stage == "done":
+        return ", ".join(x for x in (said("with a whole answer"), after) if x)
     return ", ".join(x for x in (said("at the stage %(stage)s", stage=stage) if stage else "", after) if x)
 
 
@@ -324,6 +322,9 @@ def _rule(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
         "share": line(share),
         "at_least": line(rule.get("at_least", facts.get("at_least"))),
         "every": _seconds(rule.get("every")),
+        "over": _seconds(rule.get("over")),
+        "within": span(rule.get("within")),
+        "seconds": line(rule.get("seconds")),
         "version": line(rule.get("version") or facts.get("rules") or facts.get("version")),
     }
 
