@@ -1,10 +1,13 @@
 """The prober's own health: whether what it says can be relied on."""
 
 from grafana.model import Choice, Dashboard, Query, Row, State, Step
-from grafana.panels import FIT, heat, lines, stat
+from grafana.panels import FIT, counts, heat, lines, stat
+from grafana.promql import increase, quantile, rate
 
 _AT = Choice("instance", "Prober", "prober_build_info", "instance")
 _HERE = '{instance=~"$instance"}'
+
+_LAG = f"prober_start_lag_seconds_bucket{_HERE}"
 
 _FIT = (
     stat(
@@ -55,67 +58,53 @@ _PACE = (
     lines(
         "How late calls begin",
         "Begin minus due. What is late here is our own machine's doing.",
-        Query(
-            f"histogram_quantile(0.5, sum by (le) (rate(prober_start_lag_seconds_bucket{_HERE}[$__rate_interval])))",
-            "half within",
-        ),
-        Query(
-            f"histogram_quantile(0.99, sum by (le) (rate(prober_start_lag_seconds_bucket{_HERE}[$__rate_interval])))",
-            "99 of 100 within",
-        ),
+        Query(quantile(0.5, _LAG), "half within"),
+        Query(quantile(0.99, _LAG), "99 of 100 within"),
         unit="s",
     ),
     heat(
         "Start lag",
         "Calls by how late they began.",
-        Query(f"sum by (le) (increase(prober_start_lag_seconds_bucket{_HERE}[$__rate_interval]))", "{{le}}"),
+        Query(increase(_LAG, "le"), "{{le}}"),
     ),
     lines(
         "Seconds that were not measured",
         "What share of each service's seconds: no call, our own fault, or not running.",
         Query(
-            'sum by (service) (rate(prober_seconds_total{channel="", verdict="unmeasured", instance=~"$instance"}'
-            '[$__rate_interval])) / sum by (service) (rate(prober_seconds_total{channel="", instance=~"$instance"}'
-            "[$__rate_interval]))",
+            rate('prober_seconds_total{channel="", verdict="unmeasured", instance=~"$instance"}', "service")
+            + " / "
+            + rate('prober_seconds_total{channel="", instance=~"$instance"}', "service"),
             "{{service}}",
         ),
         unit="percentunit",
         minimum=0,
         maximum=1,
     ),
-    lines(
+    counts(
         "Stalls, clock steps, missed calls",
         "Times that this machine stood still or its clock was stepped; calls that were due and not made.",
-        Query(f"sum(increase(prober_stalls_total{_HERE}[$__rate_interval]))", "stalls"),
-        Query(f"sum(increase(prober_clock_steps_total{_HERE}[$__rate_interval]))", "clock steps"),
-        Query(f"sum(increase(prober_calls_missed_total{_HERE}[$__rate_interval]))", "missed calls"),
-        unit="none",
-        minimum=0,
+        Query(increase(f"prober_stalls_total{_HERE}"), "stalls"),
+        Query(increase(f"prober_clock_steps_total{_HERE}"), "clock steps"),
+        Query(increase(f"prober_calls_missed_total{_HERE}"), "missed calls"),
         bars=True,
     ),
 )
 _WORK = (
-    lines(
+    counts(
         "Outbox",
         "Acts that are not done.",
         Query(f"sum by (instance) (prober_outbox_pending{_HERE})", "{{instance}}"),
-        unit="none",
-        minimum=0,
     ),
-    lines(
+    counts(
         "Store",
         "Seconds of evidence that wait in memory, and pieces that were given up.",
         Query(f"max(prober_store_queued{_HERE})", "seconds that wait"),
-        Query(f"sum(increase(prober_store_dropped_total{_HERE}[$__rate_interval]))", "pieces given up"),
-        unit="none",
-        minimum=0,
+        Query(increase(f"prober_store_dropped_total{_HERE}"), "pieces given up"),
     ),
-    lines(
+    counts(
         "Calls in flight",
         "Open now.",
         Query(f"sum by (instance) (prober_open_calls{_HERE})", "{{instance}}"),
-        unit="none",
-        minimum=0,
     ),
     lines(
         "How long a scrape takes",
@@ -126,12 +115,10 @@ _WORK = (
     ),
 )
 _PROCESSES = (
-    lines(
+    counts(
         "CPU",
         "Cores, by process: measure probes and decides, serve shows and delivers.",
-        Query(f"sum by (process) (rate(prober_process_cpu_seconds_total{_HERE}[$__rate_interval]))", "{{process}}"),
-        unit="none",
-        minimum=0,
+        Query(rate(f"prober_process_cpu_seconds_total{_HERE}", "process"), "{{process}}"),
         width=8,
     ),
     lines(
@@ -142,12 +129,10 @@ _PROCESSES = (
         minimum=0,
         width=8,
     ),
-    lines(
+    counts(
         "Descriptors",
         "Open.",
         Query(f"sum by (process) (prober_process_open_fds{_HERE})", "{{process}}"),
-        unit="none",
-        minimum=0,
         width=8,
     ),
     stat(

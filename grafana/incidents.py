@@ -2,7 +2,8 @@
 
 from grafana.model import Dashboard, Query, Row, State, Step
 from grafana.overview import SERVICES
-from grafana.panels import DUE, ROOM, VERDICTS, bars, lines, stat, timeline
+from grafana.panels import DUE, ROOM, bars, counts, lines, shares, stat, timeline
+from grafana.promql import increase, rate
 
 _HERE = 'service=~"$service"'
 
@@ -38,16 +39,17 @@ _OPEN = (
         height=6,
     ),
 )
+_RUNNING = Query(
+    f"min by (service, clock) (prober_clock_due_seconds{{{_HERE}}})",
+    "{{service}}: {{clock}}",
+    empty_when="no clock of the agreement runs",
+)
 _CLOCKS = (
     bars(
         "Clocks that run",
         "Until each is due; negative when it is late. The rules chase in the ticket, call again or escalate by "
         "themselves when one is late.",
-        Query(
-            f"min by (service, clock) (prober_clock_due_seconds{{{_HERE}}})",
-            "{{service}}: {{clock}}",
-            empty_when="no clock of the agreement runs",
-        ),
+        _RUNNING,
         unit="s",
         steps=DUE,
         no_value="no clock runs",
@@ -56,11 +58,7 @@ _CLOCKS = (
     lines(
         "Clocks counting down",
         "Below zero: late.",
-        Query(
-            f"min by (service, clock) (prober_clock_due_seconds{{{_HERE}}})",
-            "{{service}}: {{clock}}",
-            empty_when="no clock of the agreement runs",
-        ),
+        _RUNNING,
         unit="s",
     ),
 )
@@ -68,29 +66,21 @@ _ACTS = (
     lines(
         "Attempts at acts",
         "Pages, tickets, notes, hotline calls: how many attempts ended how.",
-        Query(
-            "sum by (kind, result) (increase(prober_acts_total[$__rate_interval])) > 0",
-            "{{kind}}: {{result}}",
-        ),
+        Query(f"{increase('prober_acts_total', 'kind', 'result')} > 0", "{{kind}}: {{result}}"),
         bars=True,
         stacked="normal",
         unit="none",
     ),
-    lines(
+    counts(
         "Acts that wait",
         "Acts that are not done, and the age of the oldest.",
         Query("sum(prober_outbox_pending)", "pending"),
         Query("max(prober_outbox_oldest_seconds)", "age of the oldest (seconds)"),
-        unit="none",
-        minimum=0,
     ),
-    lines(
+    shares(
         "Seconds behind it",
         "The services' seconds by verdict.",
-        Query(f'sum by (verdict) (rate(prober_seconds_total{{channel="", {_HERE}}}[$__rate_interval]))', "{{verdict}}"),
-        stacked="percent",
-        colours=VERDICTS,
-        unit="percentunit",
+        Query(rate(f'prober_seconds_total{{channel="", {_HERE}}}', "verdict"), "{{verdict}}"),
         width=24,
         height=6,
     ),

@@ -7,14 +7,15 @@ from grafana.panels import (
     ROOM,
     SUCCESS,
     UNAVAILABLE,
-    VERDICTS,
     in_words,
     lines,
+    shares,
     stat,
     table,
     timeline,
     units,
 )
+from grafana.promql import quantile, rate
 
 SERVICES = Choice("service", "Service", "prober_seconds_total", "service")
 
@@ -29,6 +30,7 @@ CHANNELS = (
 )
 _MEASURED = 'prober_seconds_total{channel="", verdict!="unmeasured", service=~"$service"}'
 _DOWN = 'prober_seconds_total{channel="", verdict="unavailable", service=~"$service"}'
+_TOOK = 'prober_call_duration_seconds_bucket{service=~"$service"}'
 
 
 def _by_endpoint(metric: str, more: str = "", empty_when: str = "") -> Query:
@@ -97,23 +99,17 @@ SO_FAR = (
         width=24,
         height=6,
     ),
-    lines(
+    shares(
         "Seconds by verdict",
         "What share of the services' seconds got which verdict.",
-        Query(
-            'sum by (verdict) (rate(prober_seconds_total{channel="", service=~"$service"}[$__rate_interval]))',
-            "{{verdict}}",
-        ),
-        stacked="percent",
-        colours=VERDICTS,
-        unit="percentunit",
+        Query(rate('prober_seconds_total{channel="", service=~"$service"}', "verdict"), "{{verdict}}"),
     ),
     lines(
         "Failed calls by fault",
         "Calls a second that failed, by whose fault. The points are single failed calls with their reason; a click on "
         "one leads to its incident.",
         Query(
-            'sum by (fault) (rate(prober_calls_total{fault!="none", service=~"$service"}[$__rate_interval]))',
+            rate('prober_calls_total{fault!="none", service=~"$service"}', "fault"),
             "{{fault}}",
             exemplars=True,
         ),
@@ -124,17 +120,8 @@ SO_FAR = (
     lines(
         "How long calls took",
         "The 50th and the 95th percentile of each channel's calls, failed ones included.",
-        Query(
-            "histogram_quantile(0.5, sum by (le, service, channel) "
-            '(rate(prober_call_duration_seconds_bucket{service=~"$service"}[$__rate_interval])))',
-            "{{service}} {{channel}}: half within",
-        ),
-        Query(
-            "histogram_quantile(0.95, sum by (le, service, channel) "
-            '(rate(prober_call_duration_seconds_bucket{service=~"$service"}[$__rate_interval])))',
-            "{{service}} {{channel}}: 95 of 100 within",
-            exemplars=True,
-        ),
+        Query(quantile(0.5, _TOOK, "service", "channel"), "{{service}} {{channel}}: half within"),
+        Query(quantile(0.95, _TOOK, "service", "channel"), "{{service}} {{channel}}: 95 of 100 within", exemplars=True),
         unit="s",
         width=12,
     ),

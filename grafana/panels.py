@@ -54,6 +54,16 @@ def lines(title: str, what: str, *queries: Query, stacked: str = "none", bars: b
     return Panel(Kind.LINES, title, what, queries, options=options, custom=custom, overrides=_coloured(colours), **more)
 
 
+def shares(title: str, what: str, query: Query, **more: Any) -> Panel:
+    """What share of the seconds got which verdict, over time."""
+    return lines(title, what, query, stacked="percent", colours=VERDICTS, unit="percentunit", **more)
+
+
+def counts(title: str, what: str, *queries: Query, **more: Any) -> Panel:
+    """Numbers of things over time, from zero on."""
+    return lines(title, what, *queries, unit="none", minimum=0, **more)
+
+
 def timeline(title: str, what: str, *queries: Query, kind: Kind = Kind.TIMELINE, **more: Any) -> Panel:
     """States over time, one line each, with their words in the cells."""
     options = {

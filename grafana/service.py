@@ -2,7 +2,8 @@
 
 from grafana.model import Choice, Dashboard, Kind, Query, Row, State, Step
 from grafana.overview import CHANNELS, SERVICES
-from grafana.panels import FAULTS, ROOM, SUCCESS, UNAVAILABLE, VERDICTS, heat, lines, stat, timeline
+from grafana.panels import FAULTS, ROOM, SUCCESS, UNAVAILABLE, counts, heat, lines, shares, stat, timeline
+from grafana.promql import increase, rate
 
 _DAY = 86_400
 _CHANNEL = Choice("channel", "Channel", 'prober_calls_total{service=~"$service"}', "channel")
@@ -22,13 +23,10 @@ _SECONDS = (
         interval="1s",
         links=(ROOM,),
     ),
-    lines(
+    shares(
         "Seconds by verdict and channel",
         "How many seconds a second got which verdict: 1 in all. Exact over any span, whatever was scraped in between.",
-        Query(f"sum by (verdict) (rate(prober_seconds_total{{{_WHERE}}}[$__rate_interval]))", "{{verdict}}"),
-        stacked="percent",
-        colours=VERDICTS,
-        unit="percentunit",
+        Query(rate(f"prober_seconds_total{{{_WHERE}}}", "verdict"), "{{verdict}}"),
         interval="1s",
     ),
     timeline(
@@ -44,7 +42,7 @@ _CALLS = (
     lines(
         "Calls by fault",
         "Calls a second by whose fault their end was. The points are failed calls with their reason.",
-        Query(f"sum by (fault) (rate(prober_calls_total{{{_WHERE}}}[$__rate_interval]))", "{{fault}}", exemplars=True),
+        Query(rate(f"prober_calls_total{{{_WHERE}}}", "fault"), "{{fault}}", exemplars=True),
         stacked="normal",
         colours=FAULTS,
         unit="ops",
@@ -53,7 +51,7 @@ _CALLS = (
         "How long calls took",
         "Calls by how long they took, failed ones included; a time-out is the row of its length.",
         Query(
-            f"sum by (le) (increase(prober_call_duration_seconds_bucket{{{_WHERE}}}[$__rate_interval]))",
+            increase(f"prober_call_duration_seconds_bucket{{{_WHERE}}}", "le"),
             "{{le}}",
             exemplars=True,
         ),
@@ -69,10 +67,7 @@ _CALLS = (
         "Calls that were due and not made",
         "A second: no place in flight, the second was over, or the vendor asked us to wait. Such seconds may be "
         "unmeasured.",
-        Query(
-            f"sum by (service, channel) (rate(prober_calls_missed_total{{{_WHERE}}}[$__rate_interval]))",
-            "{{service}} {{channel}}",
-        ),
+        Query(rate(f"prober_calls_missed_total{{{_WHERE}}}", "service", "channel"), "{{service}} {{channel}}"),
         unit="ops",
     ),
 )
@@ -91,13 +86,11 @@ _WIRE = (
         stacked="normal",
         unit="s",
     ),
-    lines(
+    counts(
         "Reply codes",
         "The newest reply's status code; 0 when none came.",
         Query(f"probe_http_status_code{{{_ONE}}}", "HTTP: {{service}} {{endpoint}}"),
         Query(f"probe_smtp_status_code{{{_ONE}}}", "SMTP: {{service}} {{endpoint}}"),
-        unit="none",
-        minimum=0,
     ),
     stat(
         "Certificates expire in",
