@@ -21,7 +21,7 @@ from rules.acts import Act, ActKind
 from rules.contracts.clauses import Use
 from rules.contracts.model import INTERNAL
 from rules.incident_events import RecordKind
-from rules.incident_state import Incident, Plan, ServiceState
+from rules.incident_state import Incident, Mode, Plan, ServiceState
 
 #: Lines of the trail shown, the newest.
 MOST = 400
@@ -44,6 +44,7 @@ class Room:
     """What the template reads. `state` is the service's, where this incident is its open or newest closed one.
 
     `reopenable`: it is the newest that was closed, and no other one is open. `asks_until`: UTC seconds, 0: nothing is asked.
+    `observed`: the service is only observed, so that nothing goes to the vendor by itself.
     """
 
     head: IncidentHead
@@ -51,6 +52,7 @@ class Room:
     severity: str
     article: str
     agreement: str
+    observed: bool
     ticket: str
     ticket_mail: str
     phase: str
@@ -117,6 +119,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         severity="On-call alone" if head.severity == INTERNAL else line(severity.title if severity else head.severity),
         article=line(severity.article if severity else ""),
         agreement=line(plan.pack.title if plan is not None else ""),
+        observed=plan is not None and plan.mode is Mode.OBSERVE and head.severity != INTERNAL and not head.closed,
         ticket=tickets.in_words(line(head.ticket)) or _without_number(acts),
         ticket_mail=line(head.ticket) if tickets.is_mail(head.ticket) else "",
         phase=_phase(head, mine),
