@@ -222,6 +222,9 @@ THROTTLED = Finding(O, "rate_limited", tags=("throttled",))
         "message rates too high",
         "Sending limits reached",
         "account overlimit",
+        "RecipientLimit reached",
+        "maxMsgRate",
+        "RateExceeded",
         "Greylisted, please try again",
         "grey listing in action",
         "graylisted",
@@ -243,6 +246,8 @@ def test_a_text_of_a_limit_outranks_every_code(code: int, text: str) -> None:
         "quotation marks broken in our database",
         "greyhound.example.net has a local error",
         "no rating available",
+        "operator's pirate database",
+        "delimited file broken",
     ],
 )
 def test_words_that_merely_contain_such_a_word_do_not_count(text: str) -> None:
