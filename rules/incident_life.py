@@ -30,6 +30,9 @@ _WAITS = {EntryKind.WAITING_FOR_US: "us", EntryKind.WAITING_FOR_THEM: "them"}
 
 
 def take_note(d: Draft, e: Entry) -> None:
+    if not (e.text.strip() or e.ticket.strip()):
+        d.refuse("a note needs a text", **e.told())
+        return
     d.record(RecordKind.NOTE, **e.told())
     _take_number(d, e)
 

@@ -9,6 +9,7 @@ from rules.acts import ActKind, Outcome
 from rules.incident import (
     TABLE,
     ConditionRaised,
+    Entry,
     EntryKind,
     Mode,
     Phase,
@@ -627,6 +628,10 @@ class TestOperators:
         assert s.entry(5, kind).refused == "no incident of bird is open"
         s.entry(6, kind, incident="bird-20250101T000000Z")
         assert [r.incident for r in s.records] == ["", "bird-20250101T000000Z"]
+
+    def test_a_note_that_says_nothing_is_refused(self) -> None:
+        s = an_outage()
+        assert s.tell(Entry(EntryKind.NOTE, "ann", " ", (T0 + 5) * NS)).refused == "a note needs a text"
 
     @pytest.mark.parametrize("kind", list(EntryKind))
     def test_an_entry_for_another_incident_is_refused(self, kind: EntryKind) -> None:
