@@ -26,7 +26,8 @@ _BEAT = 0.1  # seconds
 #: The thread is behind when its heart has not beaten for so long, ns; its silence then says nothing of any server.
 BEHIND = 500_000_000
 _DETAIL = 200  # characters
-_GONE = (Trouble.CLOSED, Trouble.RESET)
+#: What a kept connection that has died shows. h2 takes what a server sends after its GOAWAY for a mistake of ours.
+_GONE = (Trouble.CLOSED, Trouble.RESET, Trouble.ENGINE)
 
 
 class HttpxEngine:
@@ -37,6 +38,7 @@ class HttpxEngine:
         self.loop = asyncio.new_event_loop()
         self._beat = time.monotonic_ns()
         self._behind = 0  # when it was last found to be behind
+        self._partings: set[asyncio.Task[None]] = set()  # clients that are being closed
         self._thread = threading.Thread(target=self._run, name="httpx", daemon=True)
         self._thread.start()
 
@@ -44,7 +46,7 @@ class HttpxEngine:
         asyncio.set_event_loop(self.loop)
         self.loop.call_soon(self._live)
         self.loop.run_forever()
-        self.loop.run_until_complete(_wind_up())
+        self.loop.run_until_complete(self._wind_up())
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
@@ -62,20 +64,30 @@ class HttpxEngine:
     def probe(self, endpoint: ApiEndpoint, markers: tuple[bytes, ...]) -> "HttpxProbe":
         return HttpxProbe(self, endpoint, markers)
 
+    def part(self, client: httpx.AsyncClient) -> None:
+        """Close a client of this thread's, all its connections, soon; from any thread."""
+        self.loop.call_soon_threadsafe(self._part, client)
+
+    def _part(self, client: httpx.AsyncClient) -> None:
+        task = self.loop.create_task(client.aclose())
+        self._partings.add(task)
+        task.add_done_callback(self._partings.discard)
+
     def close(self) -> None:
         """Stop the thread; calls in flight get no end."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(2.0)
 
-
-async def _wind_up() -> None:
-    """End what is still under way on this loop, and let its transports close."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    for _ in range(3):  # a transport closes in the iteration after the one in which it was told to
-        await asyncio.sleep(0)
+    async def _wind_up(self) -> None:
+        """End what is still under way on this loop, and let its transports close."""
+        if self._partings:  # a cancelled one would leave all but its first connection open
+            await asyncio.wait(self._partings, timeout=1.0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for _ in range(3):  # a transport closes in the iteration after the one in which it was told to
+            await asyncio.sleep(0)
 
 
 class HttpxProbe:
@@ -125,7 +137,7 @@ class HttpxProbe:
 
     def close(self) -> None:
         if self._kept is not None:
-            asyncio.run_coroutine_threadsafe(self._kept.aclose(), self.engine.loop)
+            self.engine.part(self._kept)
             self._kept = None
 
 

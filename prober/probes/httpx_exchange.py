@@ -23,6 +23,7 @@ _RESOLVE, _CONNECT, _TLS, _PROCESSING, _TRANSFER = range(5)
 _VERSIONS = {"HTTP/2": 2.0, "HTTP/1.1": 1.1, "HTTP/1.0": 1.0}
 _START = b"HTTP/"  # RFC 9112, 4: how the first bytes of a response begin
 _SHOWN = 4096  # bytes of a body in the transcript
+_GOAWAY, _RST_STREAM = "<ConnectionTerminated", "<StreamReset"  # how httpcore tells of these frames of HTTP/2
 
 
 class NotHttpError(Exception):
@@ -236,10 +237,7 @@ def _trouble(error: BaseException) -> tuple[Trouble, str]:
     if isinstance(error, NotHttpError):
         return Trouble.MALFORMED, text
     if isinstance(error, httpx.RemoteProtocolError):
-        if "too long" in text:
-            return Trouble.TOO_LARGE, text
-        cut = "disconnected" in text or "closed" in text or "incomplete" in text
-        return (Trouble.CLOSED if cut else Trouble.MALFORMED), text
+        return _protocol_trouble(text), text
     if isinstance(error, (httpx.ReadError, httpx.WriteError)):
         return Trouble.RESET, text
     if isinstance(error, (httpx.ConnectError, httpx.CloseError)):
@@ -247,3 +245,15 @@ def _trouble(error: BaseException) -> tuple[Trouble, str]:
     if isinstance(error, httpx.DecodingError):
         return Trouble.MALFORMED, text
     return Trouble.ENGINE, f"{type(error).__name__}: {error}"
+
+
+def _protocol_trouble(text: str) -> Trouble:
+    """What httpcore says when what the server sent is not what its protocol wants then."""
+    if text.startswith(_GOAWAY):  # RFC 9113, 6.8: the server ends the connection
+        return Trouble.CLOSED
+    if text.startswith(_RST_STREAM):  # RFC 9113, 6.4
+        return Trouble.RESET
+    if "too long" in text:
+        return Trouble.TOO_LARGE
+    cut = "disconnected" in text or "closed" in text or "incomplete" in text
+    return Trouble.CLOSED if cut else Trouble.MALFORMED

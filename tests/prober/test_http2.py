@@ -37,6 +37,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     server {{
         listen 127.0.0.1:{port} ssl http2;
+        keepalive_requests 4;
         ssl_certificate {folder}/server.pem;
         ssl_certificate_key {folder}/server.pem;
         location / {{ return 200 '{{"spoken": "$server_protocol"}}'; }}
@@ -120,6 +121,14 @@ def test_a_kept_connection_of_http_2_carries_the_next_calls(nginx: Peer, tmp_pat
         (200, 2.0, False),
     ]
     assert len({seen.local for seen in made}) == 1
+
+
+def test_a_server_that_ends_a_kept_connection_of_http_2_is_healthy(nginx: Peer, tmp_path: Path) -> None:
+    """nginx sends GOAWAY before the last answer of a connection (`keepalive_requests`), and when it is told to reload."""
+    given: dict[str, Any] = {"engine": "httpx", "http2": True, "ca": str(nginx.ca), "connection": "reuse"}
+    made = [observation_of(c) for c in calls(nginx.url, tmp_path, count=9, **given)]
+    assert [(seen.code, seen.trouble) for seen in made] == [(200, None)] * 9
+    assert [seen.fresh for seen in made].count(True) == 3, "each connection carries three calls and refuses the fourth"
 
 
 def test_faults_over_http_2_are_those_of_http_1(nginx: Peer, tmp_path: Path) -> None:

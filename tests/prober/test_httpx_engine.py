@@ -209,6 +209,8 @@ def _caused(error: Exception, cause: BaseException) -> Exception:
         (httpx.DecodingError("x"), Trouble.MALFORMED),
         (httpx.RemoteProtocolError("Server disconnected"), Trouble.CLOSED),
         (httpx.RemoteProtocolError("bad"), Trouble.MALFORMED),
+        (httpx.RemoteProtocolError("<ConnectionTerminated error_code:0, last_stream_id:3>"), Trouble.CLOSED),
+        (httpx.RemoteProtocolError("<StreamReset stream_id:1, error_code:7>"), Trouble.RESET),
         (httpx.RemoteProtocolError("Receive buffer too long"), Trouble.TOO_LARGE),
         (httpx.InvalidURL("x"), Trouble.ENGINE),
         (ZeroDivisionError("x"), Trouble.ENGINE),
