@@ -153,9 +153,10 @@ GENERIC = Vendor.parse(
         ],
         # classification.md: "rate|limit|quota|throttl|grey in the reply means O". Narrowed so that words that merely
         # contain these do not count: generate, corporate, accurate; unlimited, delimiter; quotation; greyhound
-        # (hosts).
-        "throttled": r"(?<![a-z])rates?(?![a-z])|rate-?limit|(?<![a-z])(?:over)?limit|quota(?!tion)|throttl"
-        r"|(?<![a-z])gr[ea]y(?:list|trap|(?![a-z]))",
+        # (hosts). Words written together count: RateExceeded, MaxMsgRate, RecipientLimit.
+        "throttled": r"(?<![a-z])rates?(?![a-z])|rate-?(?:limit|exceed)"
+        r"|(?:send|sending|msg|message|mail|connection|request)s?rate"
+        r"|(?<!un)(?<!de)limit|quota(?!tion)|throttl|(?<![a-z])gr[ea]y(?:list|trap|(?![a-z]))",
         "maintenance": r"maintenance|(?:planned|scheduled) (?:outage|downtime)",
     }
 )
