@@ -23,7 +23,7 @@ class Faults:
         self.found: list[str] = []
 
     def add(self, path: str, wrong: str, right: str) -> None:
-        self.found.append(f"{path or 'document'}: {wrong}; {right}")
+        self.found.append(f"{path or 'the whole file'}: {wrong}; {right}")
 
     def said(self, path: str, error: ValueError) -> None:
         """An error whose text says what is wrong and what is right."""

@@ -82,8 +82,8 @@ def test_a_file_without_permission_cannot_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "document: nothing where a mapping is wanted"),
-        (b"- a\n", "document: a list where a mapping is wanted"),
+        (b"", "the whole file: nothing where a mapping is wanted"),
+        (b"- a\n", "the whole file: a list where a mapping is wanted"),
         (b"name: [", "is not YAML: line 1: "),
         (b"name: a\nname: b\n", "is not YAML: line 2: 'name' is there twice"),
         (b"? [a]\n: b\n", "is not YAML: line 1: a key is no plain text"),

@@ -195,7 +195,7 @@ def test_what_is_wrong_is_said_with_its_path_and_what_is_right(path: str, value:
 
 @pytest.mark.parametrize(("data", "what"), [(None, "nothing"), ([], "a list"), ("x", "a text"), ({1, 2}, "a set")])
 def test_what_is_no_mapping_is_no_pack(data: object, what: str) -> None:
-    with pytest.raises(ValueError, match=f"document: {what} where a mapping is wanted"):
+    with pytest.raises(ValueError, match=f"the whole file: {what} where a mapping is wanted"):
         Pack.parse(data)
 
 
