@@ -9,8 +9,8 @@ DEV := $(VENV)/.ready-dev
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes $(LOCK_ARGS) \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
-# Much of the suite waits for servers and seconds: two workers share it. PYTEST_ARGS="-n0 tests/..." runs a part in one.
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# Much of the suite waits for servers and seconds: three workers share it. PYTEST_ARGS="-n0 tests/..." runs a part in one.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 
 .PHONY: run test setup check unit bench picture screenshots docs lock clean
 
