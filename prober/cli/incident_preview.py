@@ -88,7 +88,7 @@ def _intro(played: Rehearsal) -> Iterator[tuple[str, str]]:
 
 
 def _text(played: Rehearsal, parts: list[tuple[str, str, Act]], receivers: Mapping[str, Receiver]) -> Iterator[str]:
-    from prober.deliver import texts
+    from prober.deliver import texts, twiml
 
     yield "EXAMPLE: what an incident would say"
     for name, words in _intro(played):
@@ -104,9 +104,11 @@ def _text(played: Rehearsal, parts: list[tuple[str, str, Act]], receivers: Mappi
         yield from _folded("subject", texts.subject(act))
         if set(kinds) - _MAILED - _SPOKEN:
             yield from _folded("one line", texts.summary(act))
-        if set(kinds) & _SPOKEN:
+        if set(kinds) & _SPOKEN and act.kind is ActKind.PAGE_RESOLVE:
+            yield "  -- by telephone: nobody is called about it"
+        elif set(kinds) & _SPOKEN:
             yield "  -- read out by telephone:"
-            yield from _barred(texts.spoken(act))
+            yield from _barred(textwrap.fill(twiml.spoken(act), _WIDTH - 4, break_on_hyphens=False))
         if set(kinds) - _ONE_LINE - _SPOKEN or not kinds:
             yield "  -- text:"
             yield from _barred(texts.text(act))

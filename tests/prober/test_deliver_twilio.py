@@ -88,7 +88,8 @@ def test_a_page_rings_reads_the_script_twice_and_asks_for_a_person() -> None:
 def test_a_page_says_what_is_needed_away_from_any_screen() -> None:
     assert spoken(act(ActKind.PAGE, NAME, facts={**FACTS, "ticket": "4711"})) == (
         "This is prober, with a page for on-call. Critical Issue: Bird Email: persistent Unavailability since"
-        " 2026-11-22 09:59:00 UTC (59 of 60 measured seconds). The vendor's hotline is +1 555 0100."
+        " 2026-11-22 09:59:00 UTC (59 of 60 measured seconds). Whose fault it is: the vendor's: every call of a channel failed"
+        " in these seconds by a fault of the server's. The ticket is 4711. The vendor's hotline is +1 555 0100."
     )
 
 

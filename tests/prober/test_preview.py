@@ -80,6 +80,21 @@ def test_each_receiver_s_own_form_is_shown(tmp_path: Path, capsys: pytest.Captur
     assert "a-token-that-nobody-sees" not in out
 
 
+def test_what_is_read_out_is_shown_as_it_is_heard_on_eighty_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    path.write_text(yaml.safe_dump({**CONFIG, "on_call": [{"twilio": CALL}]}))
+    assert main(["incidents", "preview", str(path)]) == 0
+    out = capsys.readouterr().out
+    heard = out[out.index("-- read out by telephone:") : out.index("== 2.")]
+    assert "The vendor's hotline" not in heard, "none is configured"
+    assert "Whose fault it is: the vendor's" in " ".join(heard.replace("|", " ").split())
+    assert "[example-bird-" not in heard
+    assert "-- by telephone: nobody is called about it" in out
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+
+
 def test_a_condition_that_nobody_is_told_of_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write(tmp_path, tickets=[], hotline=[], escalation=[])
     config = yaml.safe_load(path.read_text())
