@@ -72,6 +72,14 @@ class Expectation:
         return None
 
 
+def named(unmet: str | None) -> str:
+    """The place in the configuration of what `Expectation.unmet` names, for people; "" where the status says it."""
+    what, _, which = (unmet or "").partition(" ")
+    if what not in ("header", "body", "json"):
+        return ""
+    return f"not as in expect.{what}" + (f": {which}" if which else "")
+
+
 @lru_cache(maxsize=1024)
 def statuses_of(status: tuple[str, ...]) -> frozenset[int]:
     """The codes that `200`, `2xx` and the like mean; 2xx where nothing is said.
@@ -292,6 +300,7 @@ class HttpConversation(Results):
             self.unmet = expectation.unmet(self.code, self.headers, self.body)
         if self.unmet is not None:
             self._keep_response()
+            self.detail = named(self.unmet)
         self._parser = None  # it holds us: no cycle a call is left to the garbage collector
         return Step.DONE
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from prober.probes.call import Call, phase_durations
-from prober.probes.http import Expectation
+from prober.probes.http import Expectation, named
 from prober.probes.httpx_exchange import Seen, exchange
 from prober.probes.target import context_for
 from prober.settings import ApiEndpoint
@@ -193,7 +193,7 @@ class HttpxCall(Call):
         unmet = expectation.unmet(seen.code, seen.headers, seen.body) if trouble is None else None
         self.healthy = trouble is None and unmet is None
         if self.full or not self.healthy:
-            self.observation = self._observe(trouble, detail, unmet)
+            self.observation = self._observe(trouble, detail or named(unmet), unmet)
         self.done(self)
 
     def expire(self, now: int) -> None:

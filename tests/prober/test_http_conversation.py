@@ -262,6 +262,20 @@ def test_the_first_expectation_that_is_not_met_is_named(
     assert met(expect, response) == unmet
 
 
+@pytest.mark.parametrize(
+    ("expect", "detail"),
+    [
+        ({"json": {"a": 1, "b.0": 2}}, "not as in expect.json: b.0"),
+        ({"header": {"X-State": "down"}}, "not as in expect.header: x-state"),
+        ({"body": "fine"}, "not as in expect.body"),
+        ({"status": [204]}, ""),
+    ],
+)
+def test_what_was_not_met_is_told_by_its_place_in_the_configuration(expect: dict[str, Any], detail: str) -> None:
+    wanted = plan(Expectation.of(Expect.model_validate(expect)))
+    assert heard(reply('{"a": 1, "b": [3]}'), plan=wanted).detail == detail
+
+
 def test_a_body_that_may_be_a_vendors_error_is_kept() -> None:
     markers = (b'"errors"', b'"error"')
     for expect in ({}, {"body": "e"}):

@@ -71,7 +71,8 @@ def test_a_healthy_call_has_an_observation_only_where_one_is_wanted(tmp_path: Pa
 def test_expectations_are_held_as_with_the_wire(tmp_path: Path) -> None:
     with http_peer() as peer:
         for expect, unmet in (({"json": {"state": "bad"}}, "json state"), ({"body": "good"}, None)):
-            assert call(peer, tmp_path, engine="httpx", expect=expect).unmet == unmet
+            seen = call(peer, tmp_path, engine="httpx", expect=expect)
+            assert (seen.unmet, seen.detail) == (unmet, "not as in expect.json: state" if unmet else "")
 
 
 def test_a_body_that_came_compressed_is_read_as_what_it_says(tmp_path: Path) -> None:
