@@ -29,7 +29,7 @@ log = logs.get("web")
 _GATHER = 0.15
 #: Series whose times are looked up in the store in one question, so that it does not hold up others.
 _AT_ONCE = 10
-#: Seconds without a listener after which it is told no more.
+#: Seconds without a listener, or a page that was given out and may yet listen, after which it is told no more.
 _IDLE = 60.0
 
 
@@ -47,6 +47,7 @@ class Live:
         self._marks: dict[SeriesKey, int] = {}  # the last second that was told of each series
         self._of = 0.0  # when the configuration was taken that they are of
         self._closed = asyncio.Event()
+        self._asked = 0.0  # when somebody last looked (the loop's time): a page's script comes a little after it
         self._telling: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
 
@@ -73,6 +74,7 @@ class Live:
     async def awake(self) -> str:
         """See to it that seconds are told from now on. Answers the id of the newest event."""
         async with self._beginning:
+            self._asked = asyncio.get_running_loop().time()
             if self._telling is None or self._telling.done():
                 await self._begin()
                 self._telling = asyncio.create_task(self._tell(), name="live")
@@ -118,10 +120,9 @@ class Live:
 
     async def _tell(self) -> None:
         loop = asyncio.get_running_loop()
-        alone = loop.time()
-        while self.hub.listeners or loop.time() - alone < _IDLE:
+        while self.hub.listeners or loop.time() - self._asked < _IDLE:
             if self.hub.listeners:
-                alone = loop.time()
+                self._asked = loop.time()
             try:
                 await asyncio.wait_for(self._closed.wait(), _IDLE)
             except TimeoutError:

@@ -247,6 +247,25 @@ def test_while_nobody_looks_nothing_is_read(kept: Kept, monkeypatch: pytest.Monk
     living(work, kept.path)
 
 
+def test_a_page_that_was_just_given_out_finds_its_events_going_on(kept: Kept) -> None:
+    last = kept.close(n=5)
+
+    async def work(desk: Desk, live: Live) -> None:
+        live.second(told(last))
+        await live.awake()
+        live._asked -= lives._IDLE  # the last page was looked at long ago, and the telling is about to end
+        mark = await live.awake()
+        live.second(told(kept.close()))
+        while live.hub.mark == mark:  # noqa: ASYNC110 - a listener would itself keep the telling going
+            await asyncio.sleep(0)
+        assert live._telling is not None
+        assert not live._telling.done(), "it goes on for the page's script, which comes in a moment"
+        event = await anext(events((await live.listen(mark)).events()))
+        assert event["second"] == last + 1, "it misses nothing, and need not load the page again"
+
+    living(work, kept.path)
+
+
 # times
 
 
