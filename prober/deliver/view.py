@@ -23,6 +23,7 @@ SAMPLES = 5
 TRANSCRIPT = 4_000
 #: Endpoints, reasons and the like shown at most.
 MANY = 20
+_FRESH = 60  # seconds for which figures are of now
 _LINE = 500  # characters of a value that stands in a line
 
 _FAULTS = {
@@ -88,6 +89,8 @@ class View:
             self.condition_words, self.whose = said(limb.WORDS), said(limb.WHOSE) if self.for_us else ""
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
+        #: Written so long after it was found that the figures, which are of then, must say so.
+        self.later = act.created - found > _FRESH if isinstance(found := facts.get("raised"), int) else False
         self.recovered = instant(facts.get("recovered"))
         self.last_bad = instant(facts.get("last_bad"))
         self.duration = span(facts.get("duration"))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deliver_acts import FACTS, act
+from deliver_acts import CREATED, FACTS, act
 from test_drill import write
 
 from prober.config import load
@@ -74,6 +74,18 @@ def test_on_call_reads_whose_fault_it_is_and_the_vendor_does_not(condition: str,
     assert f"Whose fault: {whose}" in text(ActKind.PAGE, condition=condition)
     for kind in (ActKind.TICKET, ActKind.NOTE, ActKind.HOTLINE, ActKind.ESCALATION):
         assert "fault" not in text(kind, condition=condition).replace("by the vendor's fault", "")
+
+
+def test_figures_of_when_it_was_found_are_not_said_of_later() -> None:
+    early = text(ActKind.NOTE, raised=CREATED)
+    assert "Seconds measured: 60 of them unavailable: 59" in early
+    assert "Seconds by reason, since the onset:" in early
+    late = text(ActKind.NOTE, onset=CREATED - 7260, raised=CREATED - 7200, recovered=CREATED, duration=7200)
+    assert "Lasted: 2 h" in late
+    assert "When it was found: 60 seconds measured, of them unavailable 59" in late
+    assert "Seconds by reason, from the onset until it was found:" in late
+    assert "since the onset" not in late
+    assert "Seconds measured:" not in late
 
 
 def test_on_call_alone_reads_what_to_do() -> None:
