@@ -149,18 +149,21 @@ _SMTP_CLASS_ADVICE = {
     4: "Read the reply's text: the server says that trying later may help.",
     5: "Read the reply's text: the server refuses for good; check addresses, credentials and content.",
 }
+#: What a lost reply to the final dot leaves open (RFC 5321 4.5.3.2.6); the call's Message-ID is in its transcript.
+_ACCEPTED_OR_NOT = " The message may have been accepted all the same."
 
 
 def _generated() -> Iterator[Reason]:
     for stage, due in SMTP_STAGES.items():
+        open_end = _ACCEPTED_OR_NOT if stage is Stage.DOT else ""
         yield Reason(
             f"{stage}_timeout",
-            f"The SMTP server was silent until the call's time-out when {due} was due.",
+            f"The SMTP server was silent until the call's time-out when {due} was due.{open_end}",
             "Repeat the dialogue by hand; compare with the controls and the vendor's status page.",
         )
         yield Reason(
             f"{stage}_dropped",
-            f"The SMTP server dropped the connection without a word when {due} was due.",
+            f"The SMTP server dropped the connection without a word when {due} was due.{open_end}",
             "Look at the transcript; repeat the dialogue from a second network.",
         )
     for code in range(100, 600):

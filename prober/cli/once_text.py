@@ -36,6 +36,7 @@ def facts(result: "Called", *, verbose: bool) -> dict[str, Any]:
         "ok": result.ok,
         "fault": finding.fault.value,
         "reason": finding.reason,
+        "tags": list(finding.tags),
         "stage": seen.stage.value,
         "code": seen.code or None,
         "text": " ".join(x for x in (seen.enhanced, seen.text) if x),

@@ -23,6 +23,7 @@ from prober.probes.reactor import Reactor
 from prober.probes.resolve import Resolver
 from prober.settings import ApiEndpoint
 from tests.peers.http_peer import HttpPeer, closed_port, http_peer
+from tests.peers.smtp_peer import BEHAVIOURS as SMTP_BEHAVIOURS
 from tests.peers.smtp_peer import PASSWORD, SmtpPeer, smtp_peer
 
 KEY = "a-key-that-nobody-may-see"
@@ -190,6 +191,17 @@ def test_a_hung_endpoint_ends_at_its_time_out(tmp_path: Path, peers: Peers, caps
     account = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (account["fault"], account["reason"], account["stage"]) == ("server_timeout", "read_timeout", "headers")
     assert 0.25 < account["seconds"] < 5
+
+
+def test_a_reply_lost_after_the_dot_says_that_the_message_may_be_taken(
+    tmp_path: Path, peers: Peers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peers[1].behaviour = SMTP_BEHAVIOURS["drop_at_dot"]
+    path = written(tmp_path, peers, control=peers[0].port)
+    assert main(["once", path, "--format", "jsonl"]) == 1
+    account, injection, _ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (injection["reason"], injection["tags"]) == ("dot_dropped", ["accept_unconfirmed"])
+    assert account["tags"] == []
 
 
 def test_a_file_that_changes_into_none_is_a_clear_error(

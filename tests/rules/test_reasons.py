@@ -75,6 +75,13 @@ def test_every_reason_is_said_in_one_or_two_sentences_that_can_be_acted_on() -> 
             assert re.fullmatch(r"[A-Z][^\n]{10,160}[.?]", text), f"{name}: {text}"
 
 
+@pytest.mark.parametrize("stage", ["banner", "data", "dot"])
+@pytest.mark.parametrize("what", ["timeout", "dropped"])
+def test_only_a_reply_lost_after_the_dot_leaves_acceptance_open(stage: str, what: str) -> None:
+    """RFC 5321 4.5.3.2.6: the message may have been taken; whoever reads the reason must know."""
+    assert ("may have been accepted" in REASONS[f"{stage}_{what}"].means) is (stage == "dot")
+
+
 def test_the_list_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
         REASONS["new"] = REASONS["ok"]  # type: ignore[index]  # that is what is tested
