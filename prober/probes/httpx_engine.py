@@ -26,6 +26,9 @@ _BEAT = 0.1  # seconds
 #: The thread is behind when its heart has not beaten for so long, ns; its silence then says nothing of any server.
 BEHIND = 500_000_000
 _DETAIL = 200  # characters
+#: Seconds after which a fixed address that says nothing gives way to the next one: a call fails when all have failed
+#: (classification.md, rule 10). The last one has the rest of the call.
+PATIENCE = 1.0
 #: What a kept connection that has died shows. h2 takes what a server sends after its GOAWAY for a mistake of ours.
 _GONE = (Trouble.CLOSED, Trouble.RESET, Trouble.ENGINE)
 
@@ -162,11 +165,14 @@ class HttpxCall(Call):
 
     async def _run(self) -> None:
         probe = self._probe
+        *_, last = probe.addresses
         for address in probe.addresses:
-            seen = await self._attempt(address)
+            patience = None if address == last else PATIENCE
+            seen = await self._attempt(address, patience)
             if seen.trouble in _GONE and not (seen.fresh or seen.code):
-                seen = await self._attempt(address)  # the kept connection had died (RFC 9112, 9.3.1)
-            if seen.trouble is None or seen.stage is not Stage.CONNECT:
+                seen = await self._attempt(address, patience)  # the kept connection had died (RFC 9112, 9.3.1)
+            silent = seen.trouble is Trouble.TIMEOUT and seen.stage is Stage.TLS
+            if seen.trouble is None or not (silent or seen.stage is Stage.CONNECT):
                 break
             if address is not None:
                 self._tried.append(f"{address} {seen.detail}")
@@ -174,9 +180,9 @@ class HttpxCall(Call):
         with contextlib.suppress(RuntimeError):  # the measuring loop is closing: nobody waits for the end
             probe.engine.measuring.call_soon_threadsafe(self._end, seen.trouble, seen.detail, seen.ended)
 
-    async def _attempt(self, address: str | None) -> Seen:
+    async def _attempt(self, address: str | None, patience: float | None) -> Seen:
         seen = self._seen = Seen(tunnel=self._probe.tunnel)
-        await exchange(self._probe, seen, address)
+        await exchange(self._probe, seen, address, patience)
         return seen
 
     # on the measuring loop

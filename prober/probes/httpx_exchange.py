@@ -126,13 +126,14 @@ class Seen:
             yield at - begun, direction, data
 
 
-async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None:
+async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None, patience: float | None = None) -> None:
     """Send the probe's request and receive the answer; `address`: where to, instead of where the host's name leads.
 
-    What goes wrong is in `seen` afterwards; only being cancelled is raised.
+    `patience`: seconds that connecting, and TLS, may take; None: as long as the call lasts. What goes wrong is in `seen`
+    afterwards; only being cancelled is raised.
     """
     try:
-        await _exchange(probe, seen, address)
+        await _exchange(probe, seen, address, patience)
     except asyncio.CancelledError:
         for stream in seen.streams:  # httpcore forgets a connection that is cancelled in its handshake
             with contextlib.suppress(OSError):
@@ -146,7 +147,7 @@ async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None
         seen.trouble, seen.detail = _trouble(error)
 
 
-async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> None:
+async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None, patience: float | None) -> None:
     client = probe.client()
     endpoint = probe.endpoint
     url = httpx.URL(endpoint.url)
@@ -162,6 +163,7 @@ async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None) -> Non
             url,
             headers=headers,
             content=endpoint.body.encode() if endpoint.body else None,
+            timeout=httpx.Timeout(None, connect=patience),
             extensions={"trace": seen.trace} | ({"sni_hostname": name} if name else {}),
         )
         seen.notes.append((time.monotonic_ns(), ">", f"{request.method} {request.url}\r\n".encode()))
@@ -226,6 +228,8 @@ _DNS: dict[int, Trouble] = {
 
 def _trouble(error: BaseException) -> tuple[Trouble, str]:
     """What httpx raised, as the rules' Trouble: by what the socket or TLS said underneath where that is known."""
+    if isinstance(error, httpx.ConnectTimeout):  # our own patience with this address, whatever it was waiting for
+        return Trouble.TIMEOUT, "ETIMEDOUT"
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             return tls_trouble(cause)

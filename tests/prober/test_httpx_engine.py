@@ -1,11 +1,12 @@
 """The engine httpx's own part of a call; which faults it finds is held to the wire's in test_http_faults."""
 
 import asyncio
+import contextlib
 import gzip
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,32 @@ def test_fixed_addresses_are_tried_in_turn_and_the_name_stays(tmp_path: Path) ->
     with closed_port() as port:
         seen = call(f"http://localhost:{port}/", tmp_path, engine="httpx", resolve=["127.0.0.1"])
         assert (seen.trouble, seen.family_errors) == (Trouble.REFUSED, ("127.0.0.1 ECONNREFUSED",))
+
+
+@pytest.mark.parametrize("tls", ["none", "good"])
+def test_a_fixed_address_that_says_nothing_gives_way_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: str
+) -> None:
+    monkeypatch.setattr(httpx_engine, "PATIENCE", 0.1 if tls == "none" else 0.5)
+    with http_peer(tls=tls) as peer, _silent(peer.port, full=tls == "none") as silent:
+        given: dict[str, Any] = {"ca": str(peer.certificates.ca(tmp_path))} if tls == "good" else {}
+        url = f"{'https' if tls == 'good' else 'http'}://localhost:{peer.port}/"
+        seen = call(url, tmp_path, engine="httpx", resolve=[silent, "127.0.0.1"], **given)
+        assert (seen.trouble, seen.code, seen.family_errors) == (None, 200, (f"{silent} ETIMEDOUT",))
+
+
+@contextlib.contextmanager
+def _silent(port: int, *, full: bool) -> Iterator[str]:
+    """An address that takes connections at `port` and says nothing; `full`: or takes none any more."""
+    host = "127.0.0.7"
+    with socket.socket() as taken, contextlib.ExitStack() as kept:
+        taken.bind((host, port))
+        taken.listen(0)
+        for _ in range(3 if full else 0):
+            one = kept.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex((host, port))
+        yield host
 
 
 def test_http_2_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
@@ -213,6 +240,7 @@ def _caused(error: Exception, cause: BaseException) -> Exception:
         (httpx.RemoteProtocolError("<ConnectionTerminated error_code:0, last_stream_id:3>"), Trouble.CLOSED),
         (httpx.RemoteProtocolError("<StreamReset stream_id:1, error_code:7>"), Trouble.RESET),
         (httpx.RemoteProtocolError("Receive buffer too long"), Trouble.TOO_LARGE),
+        (httpx.ConnectTimeout("x"), Trouble.TIMEOUT),
         (httpx.InvalidURL("x"), Trouble.ENGINE),
         (ZeroDivisionError("x"), Trouble.ENGINE),
     ],
