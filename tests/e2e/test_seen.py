@@ -133,7 +133,9 @@ def during(sight: Sight, incident: dict[str, Any]) -> None:
     for words in ("The fault is", "http_status_503", "Call the hotline", "accepted", "HTTP/1.1 503", "Episodes"):
         assert words in room, words
     episodes = room.partition('id="episodes"')[2].partition("</section>")[0]
-    assert '<th scope="row">1</th><td>20' in episodes, f"the onset stands in the table: {episodes}"
+    assert '<th scope="row" data-of="Episode">1</th><td data-of="Onset">20' in episodes, (
+        f"the onset stands in the table: {episodes}"
+    )
     assert incident["id"] in sight.text("/incidents")
 
 
@@ -147,6 +149,7 @@ def after(sight: Sight, incident: dict[str, Any]) -> None:
     status = sight.text("/")
     assert "Current incidents" not in status
     assert "The incident is resolved." in status
+    assert "Bird Email was unavailable" in status, "it is over"
     assert "The incident is resolved." in sight.text("/feed.atom")
     assert "Closed" in sight.text(f"/incidents/{incident['id']}")
 
