@@ -104,7 +104,13 @@ _OPENED: dict[What, tuple[Effect, ...]] = {
     W.TELL: (life.tell,),
     W.UNREACHED: (unreached.take_unreached,),
     W.MISADDRESSED: (answer.refuse_other,),
-    W.TICK: (consent.go_ahead_if_due, hotline.call_hotline_if_due, due.look_at_clocks, oncall.page_on),
+    W.TICK: (
+        consent.go_ahead_if_due,
+        answer.tell_if_late,
+        hotline.call_hotline_if_due,
+        due.look_at_clocks,
+        oncall.page_on,
+    ),
 }
 #: In every phase.
 _ALWAYS: dict[What, tuple[Effect, ...]] = {

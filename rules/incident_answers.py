@@ -24,6 +24,9 @@ _AWAITED = {
     ActKind.HOTLINE: ("the call to the hotline", "call by hand"),
 }
 
+#: So much of the last answer is kept for it, in characters.
+_ANSWER = 500
+
 # --- attempts
 
 
@@ -104,14 +107,33 @@ def take_tried(d: Draft, e: Result) -> None:
     """Not taken yet; it will be tried again. On-call is told where no relay is left that could carry it, and when the ticket
     or the call is long in coming."""
     made = d.incident.act(e.result.act)
+    if made and made.kind in _AWAITED:
+        d.mark(made.id, answer=e.result.detail[:_ANSWER])
     if made and made.kind in (ActKind.TICKET, ActKind.NOTE) and e.result.detail.startswith(NO_RELAY):
         text = f"No relay can carry the {made.kind}: {e.result.detail}. It stays pending; put a relay right or send it by hand."
         page_each(d, "no-relay", None, text=text)
-    elif made and made.kind in _AWAITED and made.started and d.now >= made.started + PATIENCE:
-        what, by_hand = _AWAITED[made.kind]
-        text = f"No receiver has taken {what} so far; it goes on being tried. If it cannot wait, {by_hand}. {e.result.detail}"
-        page_each(d, f"{made.kind}-late", None, text=text.strip())
+    tell_if_late(d)
     call_hotline_if_due(d)
+
+
+def tell_if_late(d: Draft, _: object = None) -> None:
+    """On-call is told of a ticket or a call that nobody has taken for so long, with the last answer: once an episode.
+
+    As time passes, not with the next attempt: that may be minutes away by then.
+    """
+    for m in d.incident.made:
+        if m.status is not Status.PENDING or m.answer is None or m.answer.startswith(NO_RELAY):
+            continue
+        if not m.started or d.now < m.started + PATIENCE or d.state.maintenance or _paged(d, f"{m.kind}-late"):
+            continue
+        what, by_hand = _AWAITED[m.kind]
+        text = f"No receiver has taken {what} so far; it goes on being tried. If it cannot wait, {by_hand}. {m.answer}"
+        page_each(d, f"{m.kind}-late", None, text=text.strip())
+
+
+def _paged(d: Draft, step: str) -> bool:
+    """Whether on-call has had this page in this episode."""
+    return any(m.kind is ActKind.PAGE and (m.step, m.episode) == (step, d.incident.episode) for m in d.incident.made)
 
 
 # --- operators

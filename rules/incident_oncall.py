@@ -172,9 +172,8 @@ def _page_on_what_is_left(d: Draft) -> None:
     if paging is None or any(m.step == paging.step and m.episode == d.incident.episode for m in pages):
         return
     own = {topic_of(held) for held in d.state.held if held.matter in d.incident.own}
-    left = next((m for m in reversed(pages) if m.topic in own), None)
-    if left:
-        d.change(paging=replace(paging, step=left.step, level=0))
+    left = [m.step for m in pages if m.topic in own]
+    d.change(paging=replace(paging, step=left[-1], level=0) if left else paging)
 
 
 def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:

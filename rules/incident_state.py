@@ -108,7 +108,8 @@ class Made:
 
     `topic` tells what a page is about: "" for the agreement's matter, clock:name for a clock, else condition:scope.
     `resolved`: its resolve was made too. `passing`: one of many of its kind (a reminder, a repeat), forgotten once it is
-    settled, since its step is never used again.
+    settled, since its step is never used again. `answer`: the last one to a ticket or call that nobody has taken;
+    None: there was none yet.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Made:
     started: int = 0
     resolved: bool = False
     passing: bool = False
+    answer: str | None = None
 
     @property
     def forgettable(self) -> bool:

@@ -161,7 +161,7 @@ class TestTheHotline:
         s.raised(0)
         assert s.result(10, s.id(TICKET), Outcome.TRANSIENT) == []
         assert s.tick(129) == []
-        assert s.tick(130) == [CALL]
+        assert s.tick(130) == ["1/page/pager/ticket-late", CALL]
 
     def test_it_is_called_once_an_episode(self) -> None:
         s = an_outage()

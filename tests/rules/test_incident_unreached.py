@@ -5,6 +5,7 @@ from incident_story import Story, names
 
 from rules.acts import Outcome
 from rules.incident import EntryKind, Level, Mode, RecordKind
+from rules.incident_answers import NO_RELAY
 
 LEVELS = (Level(600, ("boss",)), Level(1200, ("chief",)))
 
@@ -122,6 +123,40 @@ def test_a_ticket_that_nobody_takes_for_two_minutes_is_told_to_on_call_once(outc
     assert s.result(150, ticket, outcome, detail="no answer in time") == [], "once is enough"
     s.accepted(160, ticket)
     assert s.tickets() == {ticket}, "one incident, one ticket"
+
+
+def test_on_call_is_told_after_two_minutes_though_the_next_attempt_is_far_away() -> None:
+    s = Story()
+    s.raised(0)
+    ticket = s.id("1/ticket/mail/open")
+    s.started(1, ticket)
+    s.result(60, ticket, Outcome.TRANSIENT, detail="the desk answered 503")
+    assert s.tick(120) == []
+    assert s.tick(121) == ["1/page/pager/ticket-late", "1/hotline/call/call"]
+    assert s.act("1/page/pager/ticket-late").facts["text"].endswith("the desk answered 503")
+    assert s.tick(122) == [], "once is enough"
+    assert s.result(180, ticket, Outcome.TRANSIENT, detail="the desk answered 503") == []
+
+
+def test_nobody_is_told_of_a_late_ticket_within_a_maintenance_window() -> None:
+    s = Story()
+    s.raised(0)
+    ticket = s.id("1/ticket/mail/open")
+    s.started(1, ticket)
+    s.result(2, ticket, Outcome.TRANSIENT)
+    s.maintenance(60, begins=True)
+    assert "1/page/pager/ticket-late" not in s.tick(130)
+    s.maintenance(200, begins=False)
+    assert "1/page/pager/ticket-late" in s.tick(201)
+
+
+def test_a_mail_that_no_relay_can_carry_is_told_of_as_that_alone() -> None:
+    s = Story()
+    s.raised(0)
+    ticket = s.id("1/ticket/mail/open")
+    s.started(1, ticket)
+    assert "1/page/pager/no-relay" in s.result(2, ticket, Outcome.TRANSIENT, detail=f"{NO_RELAY}: mx1 is the service")
+    assert "1/page/pager/ticket-late" not in s.tick(200)
 
 
 def test_a_call_to_the_hotline_that_nobody_takes_is_told_to_on_call() -> None:
