@@ -16,7 +16,7 @@ import httpx
 
 from prober.probes.call import Call, phase_durations
 from prober.probes.http import Expectation, named
-from prober.probes.httpx_exchange import Seen, exchange
+from prober.probes.httpx_exchange import Loop, Seen, exchange
 from prober.probes.target import context_for
 from prober.settings import ApiEndpoint
 from rules.model import Kind, Observation, Stage, Trouble
@@ -38,7 +38,7 @@ class HttpxEngine:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.measuring = loop
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop = Loop()
         self._beat = time.monotonic_ns()
         self._behind = 0  # when it was last found to be behind
         self._partings: set[asyncio.Task[None]] = set()  # clients that are being closed

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -109,7 +110,7 @@ class Seen:
             self.fresh, self.secure = True, False
             self.stage = Stage.PROXY if self.tunnel else Stage.CONNECT
         elif done:
-            self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # httpx resolves while it connects
+            self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # nothing was to be resolved
             self.marks[_CONNECT] = now
 
     def _securing(self, now: int, source: str, *, began: bool, done: bool) -> None:
@@ -126,12 +127,30 @@ class Seen:
             yield at - begun, direction, data
 
 
+#: The call that this task of the thread makes.
+_calling: ContextVar[Seen] = ContextVar("_calling")
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """The thread's loop. It tells a call that waits for the DNS from one that waits for the server: httpcore does not."""
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
+        seen = _calling.get(None)
+        if seen is None or seen.stage is not Stage.CONNECT:
+            return await super().getaddrinfo(*args, **kwargs)
+        seen.stage = Stage.RESOLVE
+        found = await super().getaddrinfo(*args, **kwargs)
+        seen.stage, seen.marks[_RESOLVE] = Stage.CONNECT, time.monotonic_ns()
+        return found
+
+
 async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None, patience: float | None = None) -> None:
     """Send the probe's request and receive the answer; `address`: where to, instead of where the host's name leads.
 
     `patience`: seconds that connecting, and TLS, may take; None: as long as the call lasts. What goes wrong is in `seen`
     afterwards; only being cancelled is raised.
     """
+    _calling.set(seen)
     try:
         await _exchange(probe, seen, address, patience)
     except asyncio.CancelledError:

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,6 +141,24 @@ def test_http_2_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
     with http_peer(tls="good") as peer:
         seen = call(peer, tmp_path, engine="httpx", http2=True)
         assert seen.code == 200, "a server that speaks HTTP/1.1 alone is called in that"
+
+
+def test_a_name_server_that_says_nothing_is_not_the_vendors_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+
+    def silent(*_: Any, **__: Any) -> Any:
+        release.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "later")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    try:
+        seen = call("http://silent.test/", tmp_path, seconds=0.3, engine="httpx")
+    finally:
+        release.set()
+    assert (seen.trouble, seen.stage) == (Trouble.TIMEOUT, Stage.RESOLVE)
+    assert (classify(seen).fault, classify(seen).reason) == (Fault.OTHER, "dns_timeout")
 
 
 def test_a_call_that_is_cancelled_in_its_handshake_leaves_no_socket(tmp_path: Path) -> None:
