@@ -7,6 +7,7 @@ shown instead.
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ HIDDEN = b"****\r\n"
 _SHORTEST = 4
 #: Octets of a command line (RFC 5321 4.5.3.1.4); a longer initial response waits for its 334 (RFC 4954 4).
 _MAX_COMMAND = 512
+#: Where a reply goes on in a next line (RFC 5321 4.2.1, RFC 2034 4). Its text is read without these breaks.
+_BREAK = re.compile(rb"\r?\n[2-5][0-9]{2}[ -](?:[245]\.[0-9]{1,3}\.[0-9]{1,3}[ ])?")
 #: TLS keeps the password: then one round trip wins, and what servers know best. Without TLS it should not be sent.
 _ORDER_ENCRYPTED = ("PLAIN", "LOGIN", "CRAM-MD5")
 _ORDER_PLAIN = ("CRAM-MD5", "PLAIN", "LOGIN")
@@ -72,7 +75,15 @@ class Credentials:
         for secret in self.secrets:
             if secret in data:
                 data = data.replace(secret, b"****")
+        if data.count(b"\n") > 1 and any(secret in _BREAK.sub(b"", data) for secret in self.secrets):
+            for secret in self.secrets:
+                data = _broken(secret).sub(b"****", data)
         return data
+
+
+def _broken(secret: bytes) -> re.Pattern[bytes]:
+    """`secret`, however it is broken over the lines of a reply."""
+    return re.compile((b"(?:%b)?" % _BREAK.pattern).join(re.escape(secret[i : i + 1]) for i in range(len(secret))))
 
 
 def _fixed(response: bytes) -> Callable[[bytes], bytes]:

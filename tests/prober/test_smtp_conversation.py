@@ -289,6 +289,21 @@ def test_no_secret_is_shown_or_told() -> None:
     assert junk.conversation.detail == "not an SMTP reply: '****?\\r\\n'"
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"535-5.7.8 no AHByb2JlAG9wZ\r\n535 5.7.8 W4gc2VzYW1l here\r\n",
+        b"535-no open\n535- se\n535 same here\n",
+        b"535-no b3BlbiBz\r\n535-ZXN\r\n535 hbWU= here\r\n",
+    ],
+)
+def test_a_secret_that_is_broken_over_the_lines_of_a_reply_is_not_told(reply: bytes) -> None:
+    talk = Talk(plan_of(tls="implicit", login=LOGIN))
+    talk.hears(BANNER, OFFER)
+    assert talk.hears(reply) is DONE
+    assert talk.conversation.text == "no **** here"
+
+
 def test_a_password_too_short_to_be_one_spoils_no_text() -> None:
     talk = Talk(plan_of(tls="implicit", login={"username": "u", "password": "e"}))
     assert talk.hears(BANNER, OFFER, b"535 refused here\r\n") is DONE
