@@ -229,7 +229,7 @@ class Keeper:
                 recovered=head.recovered if head else None,
                 episodes=view["episode"],
                 ticket=ticket.get("number") or ticket.get("reference") or "",
-                conditions=tuple(c["condition"] for c in view["conditions"]),
+                conditions=tuple(dict.fromkeys(c["condition"] for c in view["conditions"])),  # of several scopes: once
             )
         touched = set()
         for record in records:

@@ -126,6 +126,16 @@ def test_a_restart_goes_on_with_the_same_incident_and_thread_and_opens_no_second
     again.end()
 
 
+def test_a_condition_of_both_channels_is_named_once(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("account", lambda _: status(401)), world.lane("send", lambda _: status(401), channel="smtp"))
+    world.run_to(T0 + 30)
+    world.settle()
+    assert [step for kind, step in world.acts() if kind == "page"] == ["failing-1", "failing-2"]
+    (head,) = world.heads()
+    assert head.conditions == ("failing",)
+
+
 def test_the_gap_of_a_restart_is_on_record(tmp_path: Path) -> None:
     path = tmp_path / "prober.db"
     world = Judged(path)
