@@ -18,7 +18,7 @@ import uvloop
 from prober.probes import httpx_engine
 from prober.probes.build import Engines
 from prober.probes.call import Call
-from prober.probes.httpx_exchange import _trouble
+from prober.probes.httpx_exchange import Loop, _trouble
 from prober.probes.reactor import Reactor, monotonic_ns
 from prober.probes.resolve import Resolver
 from rules.faults import classify
@@ -159,6 +159,41 @@ def test_a_name_server_that_says_nothing_is_not_the_vendors_silence(
         release.set()
     assert (seen.trouble, seen.stage) == (Trouble.TIMEOUT, Stage.RESOLVE)
     assert (classify(seen).fault, classify(seen).reason) == (Fault.OTHER, "dns_timeout")
+
+
+def test_lookups_that_hang_delay_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    real = socket.getaddrinfo
+
+    def look_up(host: Any, *given: Any, **named: Any) -> Any:
+        if host == "silent.test":
+            release.wait(30)
+        return real("127.0.0.1", *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with http_peer() as peer:
+
+        async def work(engines: Engines) -> Call:
+            hung = engines.api(endpoint("http://silent.test/", tmp_path, engine="httpx"))
+            waiting = [asyncio.ensure_future(one(engines.loop, hung, 5.0)) for _ in range(50)]
+            await asyncio.sleep(0)  # they begin
+            quick = engines.api(endpoint(f"http://quick.test:{peer.port}/", tmp_path, engine="httpx"))
+            try:
+                return await one(engines.loop, quick, 4.0)
+            finally:
+                release.set()
+                await asyncio.gather(*waiting)
+
+        assert on_a_loop(work).code == 200
+
+
+def test_what_is_no_name_is_told_and_waited_for_by_nobody() -> None:
+    loop = Loop()
+    try:
+        with pytest.raises(UnicodeError):
+            loop.run_until_complete(loop.getaddrinfo(f"{'a' * 64}.test", 80))
+    finally:
+        loop.close()
 
 
 def test_a_call_that_is_cancelled_in_its_handshake_leaves_no_socket(tmp_path: Path) -> None:
