@@ -9,7 +9,6 @@ import contextlib
 import gc
 import os
 import resource
-import signal
 import socket
 from collections.abc import Coroutine
 from typing import Any
@@ -20,6 +19,7 @@ from prober import config, logs
 from prober.child import Child
 from prober.config import Loaded
 from prober.errors import ProberError
+from prober.held import Held
 from prober.link import Message
 from prober.listen import StartError, listen_on
 from prober.measure import lanes as lanes_of
@@ -65,8 +65,8 @@ def descriptors() -> int:
     return max(1, int(soft * _DESCRIPTORS))
 
 
-def run(loaded: Loaded) -> int:
-    """Run until SIGTERM or SIGINT. Raises ProberError for what keeps the program from starting."""
+def run(loaded: Loaded, held: Held | None = None) -> int:
+    """Run until SIGTERM or SIGINT; `held` are signals that came before. Raises ProberError for what keeps it from starting."""
     handler = logs.setup(Redactor.of(loaded.settings), threaded=True)
     try:
         with contextlib.ExitStack() as undo:
@@ -77,7 +77,7 @@ def run(loaded: Loaded) -> int:
             program.child.spawn()
             undo.callback(program.child.kill)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(program.main())
+                runner.run(program.main(held or Held()))
             undo.pop_all()  # the program has put all of it away itself
     finally:
         handler.close()
@@ -114,12 +114,10 @@ class Program:
 
     # the start
 
-    async def main(self) -> None:
+    async def main(self, held: Held) -> None:
         """Measure until told to stop. Raises ProberError for what keeps the program from starting."""
         loop = self._loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        loop.add_signal_handler(signal.SIGINT, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        held.stops(loop, self._stop.set)
         settings = self._loaded.settings
         self._writer = Writer(self._store, redact=self._redacted)
         self._station = Station(loop, self._writer, self.child.send)
@@ -151,6 +149,7 @@ class Program:
                 endpoints=len(self._lanes.all()), controls=len(self._lanes.controls), listen=self._address
             ),
         )
+        held.reloads(loop, self._hang_up)  # not before: a reload changes what stands
         await self._stop.wait()
         await self._end()
 

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from prober import config
-from prober.run import run as run_program
+from prober.held import held_signals
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -14,4 +13,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or Control-C; SIGHUP reloads. Raises ProberError for what keeps it from starting."""
-    return run_program(config.load(args.config))
+    with held_signals() as held:
+        from prober import config  # these take most of the start's time, and signals must be held by then
+        from prober.run import run as run_program
+
+        return run_program(config.load(args.config), held)
