@@ -142,6 +142,8 @@ class Child:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        if self._near is not None and self._transport is None:  # else it is the transport's
+            self._near.close()
 
 
 class _Link(asyncio.Protocol):

@@ -1,6 +1,7 @@
 """The serving process as the measuring one holds it: started again when it dies, never waited for."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -91,6 +92,18 @@ def test_it_is_greeted_and_inherits_the_listening_socket(listen: socket.socket) 
         assert holder.seen[0]["port"] == listen.getsockname()[1]
 
     held(listen, test)
+
+
+def test_one_of_a_start_that_failed_is_killed_with_its_link(listen: socket.socket) -> None:
+    child = Child(listen, lambda _: None, lambda: None)
+    child.spawn()
+    pid = child.pid
+    assert pid is not None
+    child.kill()
+    del child
+    gc.collect()  # an open socket would be warned of, and a warning is an error
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 def test_one_that_dies_is_started_again_and_greeted_again(listen: socket.socket) -> None:
