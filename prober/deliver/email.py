@@ -21,6 +21,9 @@ from prober.redact import Redactor
 from prober.settings import EmailReceiver, Relay
 from rules.acts import Act, Outcome
 
+#: What an old server says to EHLO: it knows no such command.
+_NO_EHLO = frozenset({500, 502})
+
 
 class _Refused(Exception):  # noqa: N818 - a reply, told upwards; not an error of ours
     """A reply that ends the dialogue before the final dot."""
@@ -181,7 +184,12 @@ class _Session:
         if "." not in socket.gethostname():
             client.local_hostname = _address_literal(client.get_transport_info("sockname"))
         self._stage = "EHLO"
-        await client.ehlo()
+        try:
+            await client.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code not in _NO_EHLO or relay.tls == "starttls" or relay.username is not None:
+                raise
+            await client.helo()  # an old relay; its HELO is enough where neither TLS nor a login follows (RFC 5321 3.2)
         if relay.tls == "starttls":
             self._stage = "STARTTLS"
             await client.starttls()

@@ -116,6 +116,24 @@ def test_copies_go_out_and_one_that_is_refused_stops_nothing() -> None:
     within(test)
 
 
+@pytest.mark.parametrize(
+    ("ehlo", "outcome"),
+    [
+        (b"500 what?\r\n", Outcome.ACCEPTED),
+        (b"502 what?\r\n", Outcome.ACCEPTED),
+        (b"550 not you\r\n", Outcome.PERMANENT),
+    ],
+)
+def test_an_old_relay_is_greeted_with_helo(ehlo: bytes, outcome: Outcome) -> None:
+    async def test() -> None:
+        async with relay({"EHLO": ehlo, "HELO": b"250 relay.test\r\n"}) as peer:
+            delivered = await send([plain(peer.port)])
+        assert delivered.outcome is outcome, delivered.detail
+        assert len(peer.contents) == (outcome is Outcome.ACCEPTED)
+
+    within(test)
+
+
 @pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 def test_tls_is_verified_against_the_configured_authority_and_login_follows(
     implicit: bool, server_tls: ssl.SSLContext, ca: Path
