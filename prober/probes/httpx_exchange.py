@@ -70,6 +70,7 @@ class Seen:
         self.body = b""
         self.received = 0
         self.fresh = False
+        self.answered = False  # over this connection, in this call
         self.sent = False
         self.secure = False
         self.peer = ""
@@ -97,6 +98,10 @@ class Seen:
         elif self.tunnel and not self.secure and self.fresh:
             return  # the CONNECT and its answer: between us and the proxy
         elif name == "send_request_headers" and began:
+            self.fresh, self.answered = (
+                self.fresh and not self.answered,
+                False,
+            )  # a redirect's next hop, over the same one
             self.sent = False
             self.stage = Stage.SEND
         elif name == "send_request_body" and moment == "complete":
@@ -104,11 +109,12 @@ class Seen:
             self.stage = Stage.HEADERS
         elif name == "receive_response_headers" and moment == "complete":
             self.stage = Stage.BODY
+            self.answered = True
             self.marks[_PROCESSING] = now
 
     def _connecting(self, now: int, *, began: bool, done: bool) -> None:
         if began:
-            self.fresh, self.secure = True, False
+            self.fresh, self.secure, self.answered = True, False, False
             self.stage = Stage.PROXY if self.tunnel else Stage.CONNECT
         elif done:
             self.marks[_RESOLVE] = self.marks[_RESOLVE] or now  # nothing was to be resolved

@@ -23,7 +23,7 @@ from prober.probes.reactor import Reactor, monotonic_ns
 from prober.probes.resolve import Resolver
 from rules.faults import classify
 from rules.model import Fault, Observation, Stage, Trouble
-from tests.peers.http_peer import closed_port, http_peer, status
+from tests.peers.http_peer import Line, closed_port, http_peer, status
 from tests.prober.http_calls import UTC, call, calls, endpoint, observation_of, one
 
 
@@ -135,6 +135,23 @@ def _silent(port: int, *, full: bool) -> Iterator[str]:
             one.setblocking(False)
             one.connect_ex((host, port))
         yield host
+
+
+def test_a_connection_that_dies_between_the_hops_of_a_redirect_is_replaced(tmp_path: Path) -> None:
+    async def closes_after_each_answer(line: Line) -> None:
+        request = await line.hear()
+        if len(line.heard) > 1:
+            await line.close()
+        if request.target == "/there":
+            await line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        else:
+            await line.say(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+
+    with http_peer(closes_after_each_answer) as peer:
+        seen = call(peer, tmp_path, engine="httpx", follow_redirects=True)
+        assert (seen.trouble, seen.fresh) == (Trouble.CLOSED, False)
+        assert classify(seen).fault is Fault.OTHER, "a kept connection may die at any time (RFC 9112, 9.3.1)"
+        assert peer.connections == 2, "once more on a fresh one"
 
 
 def test_http_2_is_spoken_where_it_is_wanted(tmp_path: Path) -> None:
