@@ -6,6 +6,7 @@ What is loaded here holds for some years around today; it is loaded anew at each
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from prober.errors import ProberError
@@ -49,7 +50,11 @@ def zone(name: str, now: int) -> Zone:
 
     It is that of whole years, so that two starts in one year give the same: a restart is no change of the configuration.
     """
-    year = datetime.fromtimestamp(now, UTC).year
+    return _zone(name, datetime.fromtimestamp(now, UTC).year)
+
+
+@lru_cache(maxsize=64)  # every service of an agreement has the same few
+def _zone(name: str, year: int) -> Zone:
     since, until = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) for y in (year - _BEFORE, year + _AFTER + 1))
     try:
         return Zone.of(ZoneInfo(name), name, since, until)

@@ -1,5 +1,6 @@
 """Finds and reads contract packs: the built-in ones by name, a customer's own by the path of its file."""
 
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
+@lru_cache(maxsize=32)  # forty services under one agreement read it once; what is wrong is told each time
 def _parse(data: bytes, where: str) -> Pack:
     try:
         return Pack.parse(yaml.load(data, Loader=_Loader))  # noqa: S506 - a SafeLoader that refuses more

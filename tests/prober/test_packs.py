@@ -27,6 +27,15 @@ def test_a_pack_of_ones_own_is_read_from_a_path_beside_the_configuration(tmp_pat
     assert packs.load(str(tmp_path / "mine.yaml"), Path("/nowhere")).name == "mine"
 
 
+def test_many_services_read_their_agreement_once_and_a_changed_file_anew(tmp_path: Path) -> None:
+    assert packs.load("aivo", tmp_path) is packs.load("aivo", tmp_path / "elsewhere")
+    text = (packs._FOLDER / "aivo.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(text)
+    before = packs.load("mine.yaml", tmp_path)
+    (tmp_path / "mine.yaml").write_text(text.replace(before.title, "Another title"))
+    assert packs.load("mine.yaml", tmp_path).title == "Another title"
+
+
 def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(packs.PackError) as caught:
         packs.load("bird-email", tmp_path)
