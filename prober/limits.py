@@ -28,7 +28,7 @@ def _notes(where: str, limit: Limit, service: Service) -> Iterator[str]:
         for channel, endpoint in concerned:
             timeout = endpoint.timeout or service.timeout
             if timeout < limit.value * 1000:
-                yield f"{where}.{channel} {endpoint.name} gives up after {format_duration(timeout)}. {source}"
+                yield f"{where}.{channel} {endpoint.name}: gives up after {format_duration(timeout)}. {source}"
     elif limit.kind is LimitKind.CALLS_PER_SECOND:
         calls = sum(1000 / (endpoint.every or service.every) for _, endpoint in concerned)
         if calls > limit.value:

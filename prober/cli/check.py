@@ -3,7 +3,7 @@
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from prober.settings import format_duration
 
 _WIDTH = 80  # columns
 _ROWS = 40  # endpoints shown one by one
+_PLACES = 3  # named of those to which the same applies
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -30,13 +31,26 @@ def run(args: argparse.Namespace) -> int:
         count = len(error.errors)
         print(f"{count} error{'s' if count != 1 else ''}", file=sys.stderr)
         return Exit.FAILED
-    for warning in advice.warnings(loaded.settings, loaded.base):
+    for warning in _gathered(advice.warnings(loaded.settings, loaded.base)):
         print(textwrap.fill(f"warning: {warning}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     print("\n".join(_month(advice.loads(loaded.settings), len(loaded.settings.controls))))
-    for note in limits.notes(loaded.settings, loaded.base):
+    for note in _gathered(limits.notes(loaded.settings, loaded.base)):
         print(textwrap.fill(f"note: {note}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
     print(f"{args.config}: ok")
     return Exit.OK
+
+
+def _gathered(lines: Iterable[str]) -> Iterator[str]:
+    """What is said of many places in the same words (`PATH: words`) is said once."""
+    places: dict[str, list[str]] = {}
+    for line in lines:
+        place, colon, words = line.partition(": ")
+        places.setdefault(words if colon else line, []).append(place if colon else "")
+    for words, found in places.items():
+        if len(found) <= _PLACES:
+            yield from (f"{place}: {words}" if place else words for place in found)
+        else:
+            yield f"{', '.join(found[:_PLACES])} and {len(found) - _PLACES} more: {words}"
 
 
 def _month(loads: Sequence[Load], controls: int) -> list[str]:
@@ -65,7 +79,7 @@ def _by_channel(loads: Sequence[Load]) -> Iterator[tuple[str, str, str, int, int
         yield (
             service,
             channel,
-            f"{len(found)} endpoints",
+            f"{len(found)} endpoint{'s' if len(found) > 1 else ''}",
             every,
             sum(x.calls for x in found),
             sum(x.mails for x in found),

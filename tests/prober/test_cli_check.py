@@ -108,9 +108,20 @@ def test_many_endpoints_are_summed_by_channel(tmp_path: Path, capsys: pytest.Cap
     table = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("bird", "total"))]
     assert table == [
         ["bird", "api", "50", "endpoints", "97,200,000", "0"],
-        ["bird", "smtp", "1", "endpoints", "1s", "2,592,000", "0"],
+        ["bird", "smtp", "1", "endpoint", "1s", "2,592,000", "0"],
         ["total", "99,792,000", "0"],
     ]
+
+
+def test_what_is_said_of_many_places_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smtp = "".join(f"        - {{name: s{n}, host: 127.0.0.1, depth: ehlo}}\n" for n in range(50))
+    path = tmp_path / "prober.yaml"
+    path.write_text(f"services:\n  bird:\n    contract: bird-email-enterprise\n    channels:\n      smtp:\n{smtp}")
+    assert main(["check", str(path)]) == Exit.OK
+    notes = capsys.readouterr().out.replace("\n  ", " ").splitlines()
+    (note,) = [line for line in notes if line.startswith("note: ") and "gives up after" in line]
+    where = "services.bird.channels.smtp"
+    assert note.startswith(f"note: {where} s0, {where} s1, {where} s2 and 47 more: gives up after 10s. ")
 
 
 def test_mails_are_counted_by_what_an_endpoint_s_own_pace_injects(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def limit(kind: str, value: int, channel: str = "") -> dict[str, Any]:
 def test_a_call_that_gives_up_before_the_documented_time_is_told_of(tmp_path: Path) -> None:
     (note,) = notes_of(tmp_path)
     assert note == (
-        "services.bird.channels.smtp injection gives up after 10s. A client gives each SMTP command at least 60 seconds; "
+        "services.bird.channels.smtp injection: gives up after 10s. A client gives each SMTP command at least 60 seconds; "
         "a time-out before that can be contested. (Bird's and SparkPost's documentation of SMTP injection)"
     )
 
@@ -58,7 +58,7 @@ def test_one_that_waits_as_long_is_not(tmp_path: Path) -> None:
         (limit("calls_per_second", 1, "api"), "services.bird.channels make 1.5 calls a second, and 1 are allowed."),
         (limit("connections", 27), "services.bird.channels hold up to 28 connections, and 27 are allowed."),
         (limit("connections", 10, "smtp"), "services.bird.channels hold up to 11 connections, and 10 are allowed."),
-        (limit("deadline", 11, "api"), "services.bird.channels.api account gives up after 10s."),
+        (limit("deadline", 11, "api"), "services.bird.channels.api account: gives up after 10s."),
     ],
 )
 def test_what_goes_past_a_limit_is_told_with_its_source(tmp_path: Path, said: dict[str, Any], note: str) -> None:
@@ -80,4 +80,4 @@ def test_a_bound_on_calls_in_flight_bounds_the_connections(tmp_path: Path) -> No
 def test_prober_check_tells_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "prober.yaml").write_text(yaml.safe_dump({"services": {"bird": SERVICE}}))
     assert main(["check", str(tmp_path / "prober.yaml")]) == Exit.OK
-    assert "note: services.bird.channels.smtp injection gives up after 10s." in capsys.readouterr().out
+    assert "note: services.bird.channels.smtp injection: gives up after 10s." in capsys.readouterr().out
