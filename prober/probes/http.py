@@ -23,6 +23,13 @@ MOST = 1_048_576
 _PROCESSING, _TRANSFER = 3, 4  # indexes of rules.model.HTTP_PHASES
 _PHRASE = 200  # characters of a reason phrase that are kept
 _MISSING = object()
+#: What every client of the vendor's takes without a word, and RFC 9112 lets a recipient take (2.2, 5.2, 6.3, 7.1.1), is no fault.
+_LENIENT = {
+    "lenient_headers": True,  # lines that are folded
+    "lenient_optional_cr_before_lf": True,
+    "lenient_spaces_after_chunk_size": True,
+    "lenient_chunked_length": True,  # a length beside the chunks, which goes unheeded
+}
 _VERSIONS = {"1.1": 1.1, "1.0": 1.0}
 
 
@@ -188,6 +195,7 @@ class HttpConversation(Results):
         self._plan = plan
         self._send = send
         self._parser: Any = httptools.HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(**_LENIENT)
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
@@ -202,6 +210,8 @@ class HttpConversation(Results):
             self._status += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if b"\0" in value:  # which no client takes for a header (RFC 9110, 5.5)
+            raise ValueError("a NUL in a header")
         if not self.code:  # neither trailers (RFC 9110, 6.5.1) nor what follows the response
             self._headers.append((name, value))
 
@@ -254,7 +264,7 @@ class HttpConversation(Results):
             self._complete = True
         except httptools.HttpParserError as error:
             if not self._complete:  # what follows a whole response does not matter
-                self.detail = str(error)
+                self.detail = str(error.__context__ or error)  # of a callback of ours: what it complained of
                 return self._end(Trouble.MALFORMED)
             self.keep = False
         if self._complete:

@@ -302,6 +302,8 @@ BEHAVIOURS: Mapping[str, Act] = {
     "chunked": answers(CHUNKED + b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
     "chunked_with_trailers": answers(CHUNKED + b"5;ext=1\r\nhello\r\n0\r\nX-Trailer: late\r\nX-State: up\r\n\r\n"),
     "close_delimited": says(NO_LENGTH + b"hello", close),
+    "bare_lf": answers(b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"),
+    "folded_header": answers(b"HTTP/1.1 200 OK\r\nX-State: up\r\n and running\r\nContent-Length: 5\r\n\r\nhello"),
     "http_1_0": says(b"HTTP/1.0 200 OK\r\n\r\nhello", close),
     "interim": answers(INTERIM + OK),
     "no_content": answers(b"HTTP/1.1 204 No Content\r\n\r\n"),

@@ -105,8 +105,15 @@ def test_what_is_shown_of_a_request_holds_no_secret_of_header_or_body() -> None:
         (b"HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\n" + OK, b"hello"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\nX-State: up\nContent-Length: 5\n\nhello", b"hello"),
+        (b"HTTP/1.1 200 OK\r\nX-State: up\r\n and running\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5  \r\nhello\r\n0\r\n\r\n", b"hello"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            b"hello",
+        ),
     ],
-    ids=["length", "chunked", "interim", "204", "empty"],
+    ids=["length", "chunked", "interim", "204", "empty", "bare LF", "folded", "spaces after a chunk's size", "both"],
 )
 def test_a_whole_response_ends_the_call(cut: Any, response: bytes, body: bytes) -> None:
     conversation = heard(*cut(response), plan=plan(Expectation(frozenset({999}))))
@@ -119,7 +126,13 @@ def test_a_whole_response_ends_the_call(cut: Any, response: bytes, body: bytes) 
 
 def test_a_status_below_100_announces_no_further_response() -> None:
     assert heard(b"HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n").code == 99
-    assert heard(b"HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n").trouble is Trouble.MALFORMED
+    nothing = heard(b"HTTP/1.1 000 X\r\nContent-Length: 0\r\n\r\n")
+    assert (nothing.trouble, nothing.detail) == (Trouble.MALFORMED, "status 000")
+
+
+def test_a_header_with_a_nul_is_none() -> None:
+    nul = heard(b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n")
+    assert (nul.trouble, nul.detail) == (Trouble.MALFORMED, "a NUL in a header")
 
 
 def test_a_healthy_response_keeps_nothing_of_it() -> None:

@@ -47,6 +47,7 @@ def judged(finding: Finding) -> tuple[Fault, str, bool]:
 GOOD = [
     *("healthy", "chunked", "chunked_with_trailers", "close_delimited", "http_1_0", "interim", "no_content"),
     *("no_reason_phrase", "body_in_pieces", "two_responses", "endless_body", "huge_body"),
+    *("bare_lf", "folded_header"),
 ]
 
 
