@@ -192,7 +192,7 @@ class History:
         last = max(1, -(-len(incidents) // A_PAGE))
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 7 else 0
         if not 1 <= number <= last:
-            return PlainTextResponse(f"No such page; there are {last}.\n", 404)
+            raise HTTPException(404)
 
         def render(picture: Picture) -> str:
             part = picture.incidents[(number - 1) * A_PAGE : number * A_PAGE]

@@ -235,6 +235,14 @@ def test_what_the_vendor_says_stands_by_itself(tmp_path: Path) -> None:
     assert "The vendor's status page says: major: API errors" in vendor
 
 
+def test_a_status_page_that_nobody_configured_is_not_said_to_be_silent(begin: Begin) -> None:
+    story = begin().down()
+    assert "the service has no status_page in the configuration" in room_of(story).inside("vendor")
+    page = {"status_page": {"url": "https://status.vendor.example"}}
+    desk = Desk(raw(**page), store=story.path, token=TOKEN)
+    assert "Nothing was read there." in room_of(story, desk).inside("vendor")
+
+
 def test_hostile_text_is_shown_as_bounded_harmless_text(begin: Begin) -> None:
     story = begin().down().failed(HOSTILE, n=3)
     story.result(ActKind.TICKET, Outcome.TRANSIENT, HOSTILE, HOSTILE)

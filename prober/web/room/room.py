@@ -44,7 +44,8 @@ class Room:
     """What the template reads. `state` is the service's, where this incident is its open or newest closed one.
 
     `reopenable`: it is the newest that was closed, and no other one is open. `asks_until`: UTC seconds, 0: nothing is asked.
-    `observed`: the service is only observed, so that nothing goes to the vendor by itself.
+    `observed`: the service is only observed, so that nothing goes to the vendor by itself. `page_read`: the vendor's status
+    page is configured, so that it is read while the incident is open.
     """
 
     head: IncidentHead
@@ -75,6 +76,7 @@ class Room:
     no_hotline: str
     calls: Calls
     page_says: tuple[Line, ...]
+    page_read: bool
     replies: tuple[Line, ...]
     trail: tuple[Line, ...]
     earlier: int
@@ -142,6 +144,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         no_hotline=_no_hotline(head, plan),
         calls=calls_of(reader, head.service, since, max(until, head.raised + 1), redactor),
         page_says=tuple(shown for record, shown in kept if record.kind == RecordKind.VENDOR_STATUS)[-10:],
+        page_read=service is not None and service.status_page is not None,
         replies=tuple(shown for record, shown in kept if record.detail.get("via") == "reply")[-30:],
         trail=lines[-MOST:],
         earlier=max(0, len(lines) - MOST),
