@@ -242,6 +242,12 @@ def _status(value: object) -> object:
     return text
 
 
+def _some(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:  # a bound on the length would also complain of codes that are none
+        raise ValueError("is empty; write a value, or leave the key out")
+    return value
+
+
 def _pattern(text: str) -> str:
     """A regular expression that RE2 takes, so that it runs in linear time."""
     import re2  # heavy to load, and most configurations hold no pattern
@@ -324,6 +330,7 @@ Status = Annotated[
         | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|xx)$")],
     ),
 ]
+Statuses = Annotated[tuple[Status, ...], AfterValidator(_some)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 VendorName = Annotated[str, AfterValidator(_vendor)]
 File = Annotated[Path, AfterValidator(_against_base)]

@@ -31,7 +31,7 @@ from prober.fields import (
     ProxyUrl,
     ReplyHeaderName,
     Secret,
-    Status,
+    Statuses,
     Url,
     VendorName,
     format_duration,
@@ -101,7 +101,7 @@ class Customer(Section):
 class Expect(Section):
     """What a reply must be; regular expressions are RE2 and may match anywhere in the text."""
 
-    status: tuple[Status, ...] = Field((), description="codes and classes, such as [200, 2xx]; default: 2xx")
+    status: Statuses = Field((), description="codes and classes, such as [200, 2xx]; default: 2xx")
     header: dict[ReplyHeaderName, Pattern] = Field({}, description="a pattern for each header's value")
     body: Pattern | None = Field(None, description="a pattern for the first 64 KiB of the body")
     json_: Annotated[
