@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--hour] [ROW ...]`: measure, and print the table."""
+"""`python -m bench [--quick] [--hour] [--many N] [ROW ...]`: measure, and print the table."""
 
 import argparse
 import os
@@ -36,11 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--quick", action="store_true", help="one round of each, in a few minutes; rough")
     parser.add_argument("--hour", action="store_true", help="watch memory for an hour")
+    parser.add_argument("--many", type=int, metavar="N", help="so many healthy endpoints instead of 10,000")
     given = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 150)
     settings = quick(console.print) if given.quick else Settings(console.print)
     if given.hour:
         settings = replace(settings, minutes=60.0)
+    if given.many:
+        settings = replace(settings, many=given.many)
     cores = len(os.sched_getaffinity(0))
     console.print(
         f"{platform.python_implementation()} {platform.python_version()}, {cores} cores, load {os.getloadavg()[0]:.1f}"

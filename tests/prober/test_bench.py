@@ -194,6 +194,13 @@ def test_an_unknown_row_is_refused_and_a_row_that_fails_is_said(
         bench.main(["nonsense"])
 
 
+def test_the_number_of_endpoints_and_the_hour_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+    monkeypatch.setattr(bench, "ROWS", {"good": lambda settings: seen.append(settings) or []})
+    assert bench.main(["--quick", "--hour", "--many", "2500", "good"]) == 0
+    assert [(settings.many, settings.minutes) for settings in seen] == [(2500, 60.0)]
+
+
 @pytest.mark.e2e
 def test_the_program_is_measured_on_its_grid(tmp_path: Path) -> None:
     with servers.ours("http") as port:
