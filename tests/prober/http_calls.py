@@ -19,6 +19,7 @@ from tests.peers.http_peer import HttpPeer
 
 UTC = 1_795_341_600_000_000_000
 FOREVER = 2**63
+_AGAIN = 10  # times
 
 
 def endpoint(peer: HttpPeer | str, folder: Path, **settings: Any) -> ApiEndpoint:
@@ -52,8 +53,12 @@ def calls(
 
 
 def call(peer: HttpPeer | str, folder: Path, *, seconds: float = 5.0, **settings: Any) -> Observation:
-    """What one call shows."""
-    return observation_of(calls(peer, folder, seconds=seconds, **settings)[0])
+    """What one call shows. One for which httpx had no processor says nothing of the peer (as it tells), and is made anew."""
+    for _ in range(_AGAIN):
+        seen = observation_of(calls(peer, folder, seconds=seconds, **settings)[0])
+        if not seen.detail.startswith("httpx did not keep up"):
+            break
+    return seen
 
 
 async def one(loop: asyncio.AbstractEventLoop, probe: Probe, seconds: float = 5.0) -> Call:
