@@ -19,6 +19,8 @@ from tests.peers.http_peer import HttpPeer
 
 UTC = 1_795_341_600_000_000_000
 FOREVER = 2**63
+#: Seconds in which httpx comes as far as a peer lets it, on a machine that is loaded too.
+HTTPX_PATIENCE = 2.0
 _AGAIN = 10  # times
 
 

@@ -17,7 +17,7 @@ from rules.faults import classify
 from rules.model import HTTP_PHASES, Fault, Stage, Trouble
 from tests.conftest import find
 from tests.peers.ports import free_port
-from tests.prober.http_calls import call, calls, observation_of
+from tests.prober.http_calls import HTTPX_PATIENCE, call, calls, observation_of
 
 pytestmark = pytest.mark.peer("nginx")
 
@@ -139,7 +139,7 @@ def test_faults_over_http_2_are_those_of_http_1(nginx: Peer, tmp_path: Path) -> 
     assert classify(ill).reason == "http_status_503"
 
     nginx.freeze()
-    hung = call(nginx.url, tmp_path, seconds=0.4, **given)
+    hung = call(nginx.url, tmp_path, seconds=HTTPX_PATIENCE, **given)
     assert (hung.trouble, hung.stage) == (Trouble.TIMEOUT, Stage.TLS), "the kernel takes the connection, nobody answers"
     assert classify(hung).suspected
 

@@ -11,7 +11,7 @@ from prober import vendors
 from rules.faults import classify
 from rules.model import HTTP_PHASES, Fault, Finding, History, Observation, Stage, Trouble
 from tests.peers.http_peer import BEHAVIOURS, HttpPeer, blackhole, closed_port, http_peer, status
-from tests.prober.http_calls import by_httpx, call
+from tests.prober.http_calls import HTTPX_PATIENCE, by_httpx, call
 
 #: Seconds after which silence is one.
 PATIENCE = 0.3
@@ -215,7 +215,7 @@ def test_the_engine_httpx_finds_the_same(
     peer.behaviour = BEHAVIOURS[name]
     # httpx takes its time on a machine that is loaded, and must have come as far as the peer lets it.
     seen, finding = observe(
-        peer, tmp_path, seconds=max(PATIENCE, 2.0) if trouble is Trouble.TIMEOUT else 10.0, engine="httpx"
+        peer, tmp_path, seconds=HTTPX_PATIENCE if trouble is Trouble.TIMEOUT else 10.0, engine="httpx"
     )
     assert (seen.trouble, seen.stage) == (trouble, stage), seen
     assert judged(finding) == (verified, reason, suspected), seen
@@ -263,7 +263,8 @@ def test_a_port_that_does_not_answer_has_a_connect_timeout(tmp_path: Path) -> No
     with blackhole() as port:
         url = f"http://127.0.0.1:{port}/"
         for engine in ("wire", "httpx"):
-            seen, finding = observe(url, tmp_path, engine=engine, seconds=PATIENCE)
+            seconds = PATIENCE if engine == "wire" else HTTPX_PATIENCE
+            seen, finding = observe(url, tmp_path, engine=engine, seconds=seconds)
             assert (seen.stage, judged(finding)) == (Stage.CONNECT, (T, "connect_timeout", True)), seen
         assert by_httpx(url, seconds=PATIENCE) == "timeout"
 
@@ -297,7 +298,7 @@ def test_a_server_whose_tls_fails(
     suspected: bool,
     engine: str,
 ) -> None:
-    seconds = PATIENCE if kind == "silent" else 5.0
+    seconds = 5.0 if kind != "silent" else PATIENCE if engine == "wire" else HTTPX_PATIENCE
     with http_peer(tls=kind, authority=authority) as peer:
         seen = call(peer, tmp_path, engine=engine, seconds=seconds)
         assert seen.trouble is trouble, seen

@@ -17,14 +17,15 @@ import uvloop
 
 from prober.probes import httpx_engine
 from prober.probes.build import Engines
-from prober.probes.call import Call
+from prober.probes.call import Call, Probe
+from prober.probes.httpx_engine import HttpxCall
 from prober.probes.httpx_exchange import Loop, _trouble
 from prober.probes.reactor import Reactor, monotonic_ns
 from prober.probes.resolve import Resolver
 from rules.faults import classify
 from rules.model import Fault, Observation, Stage, Trouble
 from tests.peers.http_peer import Line, closed_port, http_peer, status
-from tests.prober.http_calls import UTC, call, calls, endpoint, observation_of, one
+from tests.prober.http_calls import HTTPX_PATIENCE, UTC, call, calls, endpoint, observation_of, one
 
 
 def on_a_loop(work: Callable[[Engines], Any]) -> Any:
@@ -171,7 +172,7 @@ def test_a_name_server_that_says_nothing_is_not_the_vendors_silence(
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     try:
-        seen = call("http://silent.test/", tmp_path, seconds=0.3, engine="httpx")
+        seen = call("http://silent.test/", tmp_path, seconds=HTTPX_PATIENCE, engine="httpx")
     finally:
         release.set()
     assert (seen.trouble, seen.stage) == (Trouble.TIMEOUT, Stage.RESOLVE)
@@ -218,15 +219,28 @@ def test_a_call_that_is_cancelled_in_its_handshake_leaves_no_socket(tmp_path: Pa
 
         async def work(engines: Engines) -> None:
             probe = engines.api(endpoint(peer, tmp_path, engine="httpx"))
-            await one(engines.loop, probe, 0.2)
+            await _ended_in(Stage.TLS, probe, engines.loop)
             before = _sockets()
             for _ in range(3):
-                assert observation_of(await one(engines.loop, probe, 0.2)).stage is Stage.TLS
+                await _ended_in(Stage.TLS, probe, engines.loop)
             async with asyncio.timeout(10):
                 while _sockets() > before:  # noqa: ASYNC110 - the other thread closes them
                     await asyncio.sleep(0.01)
 
         on_a_loop(work)
+
+
+async def _ended_in(stage: Stage, probe: Probe, loop: asyncio.AbstractEventLoop) -> None:
+    """A call whose deadline comes once it has reached a stage."""
+    ended: asyncio.Future[Call] = loop.create_future()
+    made = probe.call(ended.set_result, full=True)
+    assert isinstance(made, HttpxCall)
+    made.start(monotonic_ns(), UTC)
+    async with asyncio.timeout(30):
+        while made._seen.stage is not stage:  # noqa: ASYNC110 - the other thread tells nobody
+            await asyncio.sleep(0.01)
+    made.expire(monotonic_ns())
+    assert observation_of(await ended).stage is stage
 
 
 def _sockets() -> int:
