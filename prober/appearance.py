@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from prober.fields import File, OneLine
+from prober.patient import read_bytes
 from prober.section import Section
 
 #: Bytes of a logo.
@@ -71,8 +72,7 @@ def _luminance(colour: str) -> float:
 
 def read(logo: Path) -> bytes:
     """The logo. Raises OSError, and ValueError when it is too large."""
-    with logo.open("rb") as file:
-        content = file.read(LARGEST + 1)
+    content = read_bytes(logo, LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"is larger than {LARGEST // 1024} KiB; name a smaller image")
     return content

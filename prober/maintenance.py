@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from prober.errors import ProberError
+from prober.patient import read_bytes
 from prober.surroundings import Maintenance
 from rules.maintenance import Window, Windows
 
@@ -106,8 +107,7 @@ def _repeated(rule: str, start: dt.datetime, end: dt.datetime) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE + 1)
+        data = read_bytes(path, _FILE + 1)
     except (OSError, ValueError) as error:
         what = getattr(error, "strerror", None) or str(error)
         raise MaintenanceError(

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from prober.errors import ProberError
+from prober.patient import read_bytes
 from rules.contracts.model import Pack
 
 #: A pack is a page or two; what is larger is some other file.
@@ -42,8 +43,7 @@ def load(name_or_path: str, base: Path) -> Pack:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        data = read_bytes(path, _LARGEST + 1)
     except FileNotFoundError:
         raise PackError(f"contract pack {path}: there is no such file; built-in packs: {', '.join(names())}") from None
     except ValueError:  # a path with a NUL in it

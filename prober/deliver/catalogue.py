@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from prober.patient import read_bytes
+
 __all__ = ["FILE", "SOURCE", "Catalogue", "read"]
 
 #: The catalogue's file in a folder of texts, and what it is compiled from.
@@ -45,7 +47,7 @@ class Catalogue(gettext.GNUTranslations):
 
 def read(path: Path) -> Catalogue:
     """The catalogue in the file `path`. Raises OSError when it cannot be read, ValueError when it is none."""
-    data = path.read_bytes()
+    data = read_bytes(path, _LARGEST + 1)
     if len(data) > _LARGEST:
         raise ValueError(f"{path.name} is larger than {_LARGEST} bytes")
     try:

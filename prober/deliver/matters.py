@@ -37,6 +37,7 @@ def words_of(condition: str, scope: str) -> str:
 
 
 def whose(condition: str) -> str:
+    """Whose fault the condition is, for our own people; "" where nothing is known."""
     return said(_WHOSE[condition]) if condition in _WHOSE else ""
 
 

@@ -71,22 +71,7 @@ class View:
         proposed = said(" (proposed)") if facts.get("proposed") is True else ""  # the vendor sets it
         self.severity = (line(facts.get("severity_title")) or line(facts.get("severity"))) + proposed
         self.article = line(facts.get("article"))
-        self.condition = line(facts.get("condition"))
-        self.scope = line(facts.get("scope"))
-        self.condition_words = matters.words_of(self.condition, self.scope)
-        #: For our own people: whose fault it is, and what to do about the most frequent reason.
-        self.whose = matters.whose(self.condition) if self.for_us else ""
-        self.advice = matters.advice(_counted(facts.get("reasons"))) if self.for_us else ""
-        self.bad_words = matters.bad_of(self.condition)
-        if self.scope.startswith(MAILBOX):
-            box = self.scope.removeprefix(MAILBOX)
-            self.whose = ""
-            self.condition_words = said(
-                "the mailbox %(box)s is out of reach, so that nobody reads what vendors answer", box=box
-            )
-        self.one_limb = limb.alone(facts)
-        if self.one_limb:
-            self.condition_words, self.whose = said(limb.WORDS), said(limb.WHOSE) if self.for_us else ""
+        self._read_condition(facts)
         self.onset = instant(facts.get("onset"))
         self.raised = instant(facts.get("raised"))
         #: Written so long after it was found that the figures, which are of then, must say so.
@@ -125,6 +110,24 @@ class View:
         self.controls = _controls(_mapping(facts.get("controls")))
         self.status_page = _status_page(_mapping(facts.get("vendor_status")))
         self.rule = _rule(_mapping(facts.get("rule")), facts)
+
+    def _read_condition(self, facts: Mapping[str, Any]) -> None:
+        """What is wrong, in words, and for our own people whose fault it is and what to do about the most frequent reason."""
+        self.condition = line(facts.get("condition"))
+        self.scope = line(facts.get("scope"))
+        self.condition_words = matters.words_of(self.condition, self.scope)
+        self.whose = matters.whose(self.condition) if self.for_us else ""
+        self.advice = matters.advice(_counted(facts.get("reasons"))) if self.for_us else ""
+        self.bad_words = matters.bad_of(self.condition)
+        if self.scope.startswith(MAILBOX):
+            box = self.scope.removeprefix(MAILBOX)
+            self.whose = ""
+            self.condition_words = said(
+                "the mailbox %(box)s is out of reach, so that nobody reads what vendors answer", box=box
+            )
+        self.one_limb = limb.alone(facts)
+        if self.one_limb:
+            self.condition_words, self.whose = said(limb.WORDS), said(limb.WHOSE) if self.for_us else ""
 
     def _read_ticket(self, facts: Mapping[str, Any]) -> None:
         """The vendor's number of the ticket; while a mail of ours alone is known, words and the mail's Message-ID."""

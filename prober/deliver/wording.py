@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape as escaped
 
 from prober.deliver import catalogue
+from prober.patient import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Wording:
             if path.name == catalogue.FILE:
                 translations = catalogue.read(path)
             elif path.name in built_in():
-                data = path.read_bytes()
+                data = read_bytes(path, _LARGEST + 1)
                 if len(data) > _LARGEST:
                     raise ValueError(f"{path.name} is larger than {_LARGEST} bytes")
                 own[path.name] = data.decode("utf-8")

@@ -7,8 +7,9 @@ import pytest
 from deliver_acts import CREATED, FACTS, act
 from test_drill import write
 
+from prober import tickets
 from prober.config import load
-from prober.deliver import texts
+from prober.deliver import texts, view
 from prober.deliver.view import View
 from prober.preview import Preview
 from prober.rehearsal import Rehearsal
@@ -141,3 +142,8 @@ def test_made_up_incidents_are_judged_by_the_rule_of_their_condition(tmp_path: P
     assert (rate.rule["seconds"], rate.rule["within"], rate.measured, rate.bad) == ("30", "1 h", "3600", "30")
     blind = View(example(tmp_path, Condition.BLIND))
     assert (blind.measured, blind.rule["share"]) == ("0", "")
+
+
+def test_a_ticket_without_a_number_is_called_the_same_in_texts_as_elsewhere() -> None:
+    """Written twice, because a catalogue is made from what stands in `later(...)`."""
+    assert view._NO_NUMBER == tickets.NO_NUMBER

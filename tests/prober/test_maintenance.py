@@ -1,10 +1,12 @@
 """Maintenance windows: one-off, repeated, from calendar files; over changes to summer time; and what is no window."""
 
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
 
+from prober import patient
 from prober.maintenance import MaintenanceError, check, windows
 from prober.surroundings import Maintenance
 from rules.maintenance import Turn, Window, Windows, turns
@@ -133,6 +135,14 @@ def test_what_is_no_window_is_refused_with_what_would_be_right(given: dict[str, 
     assert wrong is not None
     assert wrong[0] == key
     assert any(word in wrong[1] for word in words.split("|")), wrong
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "x.ics")
+    wrong = check(entry(ics=tmp_path / "x.ics"))
+    assert wrong is not None
+    assert "it is a pipe, and nobody wrote to it" in wrong[1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prober import packs
+from prober import packs, patient
 from prober.errors import ProberError
 
 BUILT_IN = Path(__file__).parents[2] / "rules" / "contracts" / "packs" / "bird-email-enterprise.yaml"
@@ -34,6 +34,13 @@ def test_many_services_read_their_agreement_once_and_a_changed_file_anew(tmp_pat
     before = packs.load("mine.yaml", tmp_path)
     (tmp_path / "mine.yaml").write_text(text.replace(before.title, "Another title"))
     assert packs.load("mine.yaml", tmp_path).title == "Another title"
+
+
+def test_a_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "mine.yaml")
+    with pytest.raises(packs.PackError, match="it is a pipe, and nobody wrote to it"):
+        packs.load("mine.yaml", tmp_path)
 
 
 def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
