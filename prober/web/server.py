@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -35,6 +36,8 @@ _TOO_LARGE = (
 class Guarded(HttpToolsProtocol):
     """One connection, with bounds."""
 
+    _turns = count()  # the loop's clock counts milliseconds, in which several connections may be made
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._coming: asyncio.TimerHandle | None = None
@@ -43,15 +46,17 @@ class Guarded(HttpToolsProtocol):
         self._in_head = False
         self._completed = False  # a request has come to its end within the bytes at hand
         self._head = 0  # bytes of the head that have come so far
-        self._since = self.loop.time()
+        self._turn = next(self._turns)  # the smaller, the longer idle
+        self._given_up = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         self._coming = self.loop.call_later(REQUEST_WITHIN, self._give_up)
         self._looking = self.loop.call_later(ANSWER_WITHIN, self._look)
-        if len(self.connections) > MOST:
-            idle = [c for c in self.connections if isinstance(c, Guarded) and c._is_idle()]  # noqa: SLF001 - its own class
-            min(idle, key=lambda c: c._since, default=self)._give_up()  # noqa: SLF001 - its own class
+        there = [c for c in self.connections if isinstance(c, Guarded) and not c._given_up]  # noqa: SLF001 - its own class
+        if len(there) > MOST:
+            idle = [c for c in there if c._is_idle()]  # noqa: SLF001 - its own class
+            min(idle, key=lambda c: c._turn, default=self)._give_up()  # noqa: SLF001 - its own class
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._coming, self._looking):
@@ -91,7 +96,7 @@ class Guarded(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._since = self.loop.time()
+        self._turn = next(self._turns)
         super().on_response_complete()
 
     def _is_idle(self) -> bool:
@@ -109,6 +114,7 @@ class Guarded(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         """Close at once: whatever waits to be sent to this client is thrown away."""
+        self._given_up = True
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.disconnected = True  # uvloop takes no more bytes from now on; uvicorn learns of the end a step later

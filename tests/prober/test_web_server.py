@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -182,18 +182,34 @@ def test_who_sends_more_requests_than_can_wait_is_refused() -> None:
     on_a_server(work)
 
 
-def test_idle_connections_make_way_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+async def alive(connections: Iterable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> list[int]:
+    """Which of these the server still answers, each asked in turn; all are closed."""
+    answers = []
+    for number, (reader, writer) in enumerate(connections):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        if b"200 OK" in await rest(reader):
+            answers.append(number)
+        writer.close()
+    return answers
+
+
+def test_the_longest_idle_connections_make_way_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "MOST", 5)
 
     async def work(port: int, server: WebServer) -> None:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
         assert await healthy(port)
-        assert await rest(idle[0][0]) == b"", "the oldest is gone"
-        newest = idle[-1]
-        newest[1].write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert b"200 OK" in await rest(newest[0]), "the newest is not"
-        for _, writer in idle:
-            writer.close()
+        assert await alive(idle) == [16, 17, 18, 19], "one made way for the request before"
+
+    on_a_server(work)
+
+
+def test_connections_that_come_all_at_once_are_no_more_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MOST", 5)
+
+    async def work(port: int, server: WebServer) -> None:
+        burst = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]  # they wait for one step of the loop
+        assert await alive([await asyncio.open_connection(sock=each) for each in burst]) == [15, 16, 17, 18, 19]
 
     on_a_server(work)
 
