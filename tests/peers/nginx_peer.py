@@ -11,6 +11,7 @@ with nginx_peer(tmp_path) as nginx:
 import contextlib
 import os
 import signal
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -35,18 +36,27 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {{
-        listen 127.0.0.1:{port};
-        location / {{ return {status} "nginx says {status}\\n"; }}
+        {server}
     }}
 }}
+"""
+_PLAIN = """
+        listen 127.0.0.1:{port};
+        location / {{ return {status} "nginx says {status}\\n"; }}
 """
 
 
 class NginxPeer:
-    """The server. It runs in a session of its own, so that all of its processes can be stopped at once."""
+    """The server. It runs in a session of its own, so that all of its processes can be stopped at once.
 
-    def __init__(self, folder: Path) -> None:
+    `server`: what stands in nginx's `server` block, with {folder}, {port} and {status}. `ca`: it speaks TLS, with a
+    certificate of this authority for localhost.
+    """
+
+    def __init__(self, folder: Path, server: str = _PLAIN, ca: Path | None = None) -> None:
         self._folder = folder
+        self._server = server
+        self.ca = ca
         self._config = folder / "nginx.conf"
         self._process: subprocess.Popen[bytes] | None = None
         self._status = 200
@@ -56,7 +66,7 @@ class NginxPeer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://127.0.0.1:{self.port}/" if self.ca is None else f"https://localhost:{self.port}/"
 
     def start(self) -> None:
         """Returns when it answers."""
@@ -99,23 +109,28 @@ class NginxPeer:
         os.killpg(self._process.pid, number)
 
     def _write(self) -> None:
-        self._config.write_text(_CONFIG.format(folder=self._folder, port=self.port, status=self._status))
+        server = self._server.format(folder=self._folder, port=self.port, status=self._status)
+        self._config.write_text(_CONFIG.format(folder=self._folder, server=server))
 
     def _wait_for(self, status: int) -> None:
         """Several answers in a row, for an old worker may still take a connection after a reload."""
+        verify = self.ca is None or ssl.create_default_context(cafile=self.ca)
         end = time.monotonic() + 30
         good = 0
         while good < 3:
             assert time.monotonic() < end, (self._folder / "stderr.log").read_text()
-            with contextlib.suppress(httpx.TransportError), httpx.Client(trust_env=False, timeout=2) as client:
+            with (
+                contextlib.suppress(httpx.TransportError),
+                httpx.Client(trust_env=False, timeout=2, verify=verify) as client,
+            ):
                 good = good + 1 if client.get(self.url).status_code == status else 0
             time.sleep(0.01)  # between looks at a condition
 
 
 @contextlib.contextmanager
-def nginx_peer(folder: Path) -> Iterator[NginxPeer]:
+def nginx_peer(folder: Path, server: str = _PLAIN, ca: Path | None = None) -> Iterator[NginxPeer]:
     """A running nginx that answers 200."""
-    nginx = NginxPeer(folder)
+    nginx = NginxPeer(folder, server, ca)
     try:
         nginx.start()
         yield nginx

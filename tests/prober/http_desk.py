@@ -7,9 +7,18 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-AnyDesk = TypeVar("AnyDesk", bound="Desk")
+
+class Scripted(Protocol):
+    """A peer that holds one conversation a connection; `port` is set once it listens."""
+
+    port: int
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
+
+
+AnyPeer = TypeVar("AnyPeer", bound=Scripted)
 
 DROP = b"\x00drop"  # closes after the request, without a byte
 RESET = b"\x00reset"  # resets the connection after the request
@@ -86,8 +95,8 @@ async def desk(*answers: bytes, hang: bool = False, tls: ssl.SSLContext | None =
 
 
 @asynccontextmanager
-async def serving(receiver: AnyDesk, tls: ssl.SSLContext | None = None) -> AsyncIterator[AnyDesk]:
-    """Any desk, on a free port of loopback."""
+async def serving(peer: AnyPeer, tls: ssl.SSLContext | None = None) -> AsyncIterator[AnyPeer]:
+    """Any scripted peer, on a free port of loopback."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,15 +105,15 @@ async def serving(receiver: AnyDesk, tls: ssl.SSLContext | None = None) -> Async
         tasks.add(task)
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await receiver.serve(reader, writer)
+                await peer.serve(reader, writer)
         finally:
             writer.close()
             tasks.discard(task)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    receiver.port = server.sockets[0].getsockname()[1]
+    peer.port = server.sockets[0].getsockname()[1]
     try:
-        yield receiver
+        yield peer
     finally:
         server.close()
         for task in list(tasks):

@@ -6,12 +6,13 @@ Both run on the test's own loop. A relay's script says, per stage, what it answe
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from http_desk import serving
 
 DROP = b"\x00drop"
 SILENCE = b"\x00silence"
@@ -138,26 +139,5 @@ class Relay:
 @asynccontextmanager
 async def relay(script: Mapping[str, bytes] | None = None) -> AsyncIterator[Relay]:
     """A relay that does as it should but where `script` says otherwise."""
-    peer = Relay({**_BRAVE, **(script or {})})
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await peer.serve(reader, writer)
-        finally:
-            writer.close()
-            tasks.discard(task)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    peer.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(Relay({**_BRAVE, **(script or {})})) as peer:
         yield peer
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,53 +1,33 @@
 """The outside watcher hears from us while we are fit to measure, and nothing otherwise."""
 
 import asyncio
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from asking import Desk
+from loopback_http import LoopbackHTTP
 
 from prober import config
 from prober.heartbeat import Heart
 
 
-class Watcher:
-    """An HTTP server that notes what it is asked, and answers `status`."""
+class Watcher(LoopbackHTTP):
+    """Notes what it is asked, and answers `status`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[tuple[str, str, str]] = []
         self.status = 200
-        watcher = self
+        self.url = f"{self.origin}/ping/secret-uuid"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                length = int(self.headers.get("Content-Length") or 0)
-                watcher.seen.append((self.command, self.path, self.rfile.read(length).decode()))
-                self.send_response(watcher.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_POST = do_GET  # noqa: N815 - http.server's name
-
-            def log_message(self, *args: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = Thread(target=self.server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/ping/secret-uuid"
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        length = int(request.headers.get("Content-Length") or 0)
+        self.seen.append((request.command, request.path, request.rfile.read(length).decode()))
+        request.send_response(self.status)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
 
 def fit(desk: Desk) -> Desk:

@@ -1,11 +1,5 @@
 """HTTP/2 against a real nginx: the engine httpx speaks it where it is wanted and offered."""
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,84 +9,34 @@ import trustme
 
 from rules.faults import classify
 from rules.model import HTTP_PHASES, Fault, Stage, Trouble
-from tests.conftest import find
-from tests.peers.ports import free_port
+from tests.peers.nginx_peer import NginxPeer, nginx_peer
 from tests.prober.http_calls import HTTPX_PATIENCE, call, calls, observation_of
 
 pytestmark = pytest.mark.peer("nginx")
 
-_CONFIG = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    default_type application/json;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
+_SERVER = """
         listen 127.0.0.1:{port} ssl http2;
+        default_type application/json;
         keepalive_requests 4;
         ssl_certificate {folder}/server.pem;
         ssl_certificate_key {folder}/server.pem;
-        location / {{ return 200 '{{"spoken": "$server_protocol"}}'; }}
+        location / {{ return {status} '{{"spoken": "$server_protocol"}}'; }}
         location /ill {{ return 503; }}
-    }}
-}}
 """
 
 
-class Peer:
-    """nginx with HTTP/2 over TLS."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"https://localhost:{self.port}/"
-        self.ca = folder / "ca.pem"
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(self.ca))
-        authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-        (folder / "nginx.conf").write_text(_CONFIG.format(folder=folder, port=self.port))
-        program = find("nginx")
-        assert program is not None
-        self.process = subprocess.Popen(
-            [program, "-c", f"{folder}/nginx.conf", "-p", str(folder), "-e", f"{folder}/error.log"],
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        until = time.monotonic() + 30
-        while time.monotonic() < until and self.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.01)  # between looks at a condition
-        raise AssertionError((folder / "error.log").read_text())
-
-    def freeze(self) -> None:
-        os.killpg(self.process.pid, signal.SIGSTOP)
-
-    def stop(self) -> None:
-        """Away at once."""
-        os.killpg(self.process.pid, signal.SIGCONT)
-        self.process.terminate()
-        self.process.wait(30)
-
-
 @pytest.fixture
-def nginx(tmp_path: Path) -> Iterator[Peer]:
-    peer = Peer(tmp_path)
-    try:
+def nginx(tmp_path: Path) -> Iterator[NginxPeer]:
+    """nginx with HTTP/2 over TLS."""
+    ca = tmp_path / "ca.pem"
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(ca))
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    with nginx_peer(tmp_path, _SERVER, ca) as peer:
         yield peer
-    finally:
-        if peer.process.poll() is None:
-            peer.stop()
 
 
-def test_http_2_is_spoken_where_it_is_wanted_and_offered(nginx: Peer, tmp_path: Path) -> None:
+def test_http_2_is_spoken_where_it_is_wanted_and_offered(nginx: NginxPeer, tmp_path: Path) -> None:
     for http2, version, spoken in ((True, 2.0, "HTTP/2.0"), (False, 1.1, "HTTP/1.1")):
         seen = call(
             nginx.url,
@@ -112,7 +56,7 @@ def test_http_2_is_spoken_where_it_is_wanted_and_offered(nginx: Peer, tmp_path: 
         assert seen.cert_expiry > 0
 
 
-def test_a_kept_connection_of_http_2_carries_the_next_calls(nginx: Peer, tmp_path: Path) -> None:
+def test_a_kept_connection_of_http_2_carries_the_next_calls(nginx: NginxPeer, tmp_path: Path) -> None:
     given: dict[str, Any] = {"engine": "httpx", "http2": True, "ca": str(nginx.ca), "connection": "reuse"}
     made = [observation_of(c) for c in calls(nginx.url, tmp_path, count=3, **given)]
     assert [(seen.code, seen.version, seen.fresh) for seen in made] == [
@@ -123,7 +67,7 @@ def test_a_kept_connection_of_http_2_carries_the_next_calls(nginx: Peer, tmp_pat
     assert len({seen.local for seen in made}) == 1
 
 
-def test_a_server_that_ends_a_kept_connection_of_http_2_is_healthy(nginx: Peer, tmp_path: Path) -> None:
+def test_a_server_that_ends_a_kept_connection_of_http_2_is_healthy(nginx: NginxPeer, tmp_path: Path) -> None:
     """nginx sends GOAWAY before the last answer of a connection (`keepalive_requests`), and when it is told to reload."""
     given: dict[str, Any] = {"engine": "httpx", "http2": True, "ca": str(nginx.ca), "connection": "reuse"}
     made = [observation_of(c) for c in calls(nginx.url, tmp_path, count=9, **given)]
@@ -131,7 +75,7 @@ def test_a_server_that_ends_a_kept_connection_of_http_2_is_healthy(nginx: Peer, 
     assert [seen.fresh for seen in made].count(True) == 3, "each connection carries three calls and refuses the fourth"
 
 
-def test_faults_over_http_2_are_those_of_http_1(nginx: Peer, tmp_path: Path) -> None:
+def test_faults_over_http_2_are_those_of_http_1(nginx: NginxPeer, tmp_path: Path) -> None:
     given: dict[str, Any] = {"engine": "httpx", "http2": True, "ca": str(nginx.ca), "resolve": ["127.0.0.1"]}
     ill = call(f"{nginx.url}ill", tmp_path, **given)
     assert (ill.code, ill.version) == (503, 2.0)

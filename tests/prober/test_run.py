@@ -8,16 +8,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 import yaml
+from loopback_http import LoopbackHTTP
 from recording import until
 
 from prober import config
@@ -105,30 +104,13 @@ def test_where_no_more_descriptors_are_given_those_there_are_must_do(monkeypatch
 # its life
 
 
-class Answers(BaseHTTPRequestHandler):
-    """A vendor's API that answers as its path says: /200, /503."""
+class Vendor(LoopbackHTTP):
+    """Answers with the status that is the path."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(int(self.path.strip("/")))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@contextmanager
-def vendor() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        request.send_response(int(request.path.strip("/")))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
 
 class Life:
@@ -188,8 +170,8 @@ class Life:
 @pytest.mark.e2e
 def test_a_life_with_reloads_good_and_bad(tmp_path: Path) -> None:
     """A service goes and comes back, an endpoint is added; systemd is told of it all; every second has one verdict."""
-    with vendor() as url:
-        well, ill = {"name": "well", "url": f"{url}/200"}, {"name": "ill", "url": f"{url}/503"}
+    with Vendor() as vendor:
+        well, ill = {"name": "well", "url": f"{vendor.origin}/200"}, {"name": "ill", "url": f"{vendor.origin}/503"}
         other = {"contract": "bird-email-enterprise", "channels": {"api": [well]}}
         both = configuration(well)
         both["services"]["mailer"] = other
@@ -253,8 +235,8 @@ def test_told_to_reload_while_it_starts_it_starts_and_reloads(tmp_path: Path) ->
 
 @pytest.mark.e2e
 def test_a_service_that_is_no_longer_configured_at_the_start_keeps_what_it_had(tmp_path: Path) -> None:
-    with vendor() as url:
-        well = {"name": "well", "url": f"{url}/200"}
+    with Vendor() as vendor:
+        well = {"name": "well", "url": f"{vendor.origin}/200"}
         both = configuration(well)
         both["services"]["mailer"] = {"contract": "bird-email-enterprise", "channels": {"api": [well]}}
         life = Life(tmp_path, both)

@@ -4,14 +4,13 @@ import json
 import queue
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from loopback_http import LoopbackHTTP
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from serving import KEYS, RAW, Measure, Served, called, second, served, totals
 
@@ -34,41 +33,28 @@ ACT: dict[str, Any] = {
 ID = "bird-20261122T120000Z/1/page/on_call.webhook-1/open"
 
 
-class Pager:
+class Pager(LoopbackHTTP):
     """A webhook's receiver: what came, and how it answers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.came: queue.Queue[dict[str, Any]] = queue.Queue()
         self.go = threading.Event()
         self.go.set()
-        self.url = ""
+        self.url = f"{self.origin}/page"
 
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        if request.command != "POST":
+            request.send_error(501)
+            return
+        self.came.put(json.loads(request.rfile.read(int(request.headers["Content-Length"]))))
+        self.go.wait(30)
+        request.send_response(202)
+        request.end_headers()
 
-@contextmanager
-def pager() -> Iterator[Pager]:
-    found = Pager()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            found.came.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            found.go.wait(30)
-            self.send_response(202)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    found.url = f"http://127.0.0.1:{server.server_port}/page"
-    try:
-        yield found
-    finally:
-        found.go.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    def __exit__(self, *_: object) -> None:
+        self.go.set()
+        super().__exit__()
 
 
 def begun(serving: Served, base: Path, **changes: Any) -> Measure:
@@ -131,7 +117,7 @@ def test_it_ends_before_it_was_set_up_too(how: str) -> None:
 
 
 def test_acts_go_out_once_and_every_attempt_is_told(tmp_path: Path) -> None:
-    with pager() as phone, served() as serving:
+    with Pager() as phone, served() as serving:
         measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
         act: Message = {"type": "act", "act": ACT}
         measure.send(act, act)
@@ -147,7 +133,7 @@ def test_acts_go_out_once_and_every_attempt_is_told(tmp_path: Path) -> None:
 
 
 def test_a_delivery_under_way_is_finished_and_told_when_the_measuring_process_says_no_more(tmp_path: Path) -> None:
-    with pager() as phone, served() as serving:
+    with Pager() as phone, served() as serving:
         measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
         phone.go.clear()
         measure.send({"type": "act", "act": ACT})
@@ -159,7 +145,7 @@ def test_a_delivery_under_way_is_finished_and_told_when_the_measuring_process_sa
 
 
 def test_an_act_that_is_withdrawn_does_not_go_out(tmp_path: Path) -> None:
-    with pager() as phone, served() as serving:
+    with Pager() as phone, served() as serving:
         measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
         other = ACT | {"step": "other"}
         measure.send({"type": "withdraw", "act": ID}, {"type": "act", "act": ACT}, {"type": "act", "act": other})
@@ -168,7 +154,7 @@ def test_an_act_that_is_withdrawn_does_not_go_out(tmp_path: Path) -> None:
 
 
 def test_what_was_tried_before_a_restart_is_known(tmp_path: Path) -> None:
-    with pager() as phone, served() as serving:
+    with Pager() as phone, served() as serving:
         receivers = [{"webhook": {"url": "http://127.0.0.1:1/refused"}}, {"webhook": {"url": phone.url}}]
         measure = begun(serving, tmp_path, on_call=receivers)
         act = ACT | {"receivers": ["on_call.webhook-1", "on_call.webhook-2"]}
@@ -178,7 +164,7 @@ def test_what_was_tried_before_a_restart_is_known(tmp_path: Path) -> None:
 
 
 def test_a_message_that_is_not_right_stops_no_other(tmp_path: Path) -> None:
-    with pager() as phone, served() as serving:
+    with Pager() as phone, served() as serving:
         measure = begun(serving, tmp_path, on_call=[{"webhook": {"url": phone.url}}])
         measure.send(
             {"type": "act", "act": {"incident": "x"}},
@@ -270,7 +256,7 @@ def ended_anyhow(serving: Served) -> str:
 
 
 def test_an_endpoint_can_be_called_while_somebody_waits(tmp_path: Path) -> None:
-    with pager() as target, served() as serving:
+    with Pager() as target, served() as serving:
         endpoint = {"url": target.url, "name": "plain"}
         channels = {"api": [endpoint, endpoint | {"name": "wanted", "expect": {"status": ["501"]}}]}
         begun(serving, tmp_path, services={"bird": RAW["services"]["bird"] | {"channels": channels}})

@@ -4,11 +4,11 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
+from loopback_http import LoopbackHTTP
 
 from prober.link import Message
 from prober.replies import status_pages as module
@@ -117,45 +117,27 @@ def test_where_a_page_is_looked_for(url: str, kind: str, tried: list[str]) -> No
 # --- asking
 
 
-class Server:
-    """Answers by path; (status, body, headers), or a callable that gives them."""
+class Server(LoopbackHTTP):
+    """Answers by path: (status, body, headers)."""
 
     def __init__(self, **pages: tuple[int, bytes, dict[str, str]]) -> None:
+        super().__init__()
         self.pages = {f"/{name.replace('__', '/').replace('_dot_', '.')}": page for name, page in pages.items()}
         self.asked: list[tuple[str, dict[str, str]]] = []
-        server = self
+        self.url = self.origin
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                server.asked.append((self.path, dict(self.headers)))
-                status, body, headers = server.pages.get(self.path, (404, b"", {}))
-                if headers.get("ETag") and self.headers.get("If-None-Match") == headers["ETag"]:
-                    status, body = 304, b""
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                with suppress(ConnectionError):
-                    self.wfile.write(body)
-
-            def log_message(self, *args: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = Thread(target=self.server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> Self:
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}"
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append((request.path, dict(request.headers)))
+        status, body, headers = self.pages.get(request.path, (404, b"", {}))
+        if headers.get("ETag") and request.headers.get("If-None-Match") == headers["ETag"]:
+            status, body = 304, b""
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name, value)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        with suppress(ConnectionError):
+            request.wfile.write(body)
 
     def paths(self) -> list[str]:
         return [path for path, _ in self.asked]
