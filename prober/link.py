@@ -15,9 +15,9 @@ measure to serve
              counters since measure started, once a second (that they come is the heartbeat); `oldest` is the age of the oldest
              pending act in seconds. Buckets are counts (not cumulative) by DURATION_BUCKETS / LAG_BUCKETS, one more than
              there are bounds.
-  incidents  {open: [{id, service, severity, phase, episode, conditions, opened, onset, ticket, number, reference,
-             clocks: [{name, state, due...}]}...]}: on every change. `number` is the vendor's for the ticket, `reference` what
-             the receiver called it (a Message-ID).
+  incidents  {open: [{id, service, severity, phase, episode, conditions: [{condition, scope, onset}...], opened, onset,
+             ticket, number, reference, clocks: [{name, state, due...}]}...]}: on every change. `conditions` are those that
+             hold; `number` is the vendor's for the ticket, `reference` what the receiver called it (a Message-ID).
   act        {act: {...}, earlier: [{receiver, outcome, at}...]}: carry this out (fields of rules.acts.Act); sent again after
              serve restarts, then with the attempts on record.
   withdraw   {act}: no longer wanted.
@@ -54,6 +54,7 @@ LAG_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 def encode(message: Message) -> bytes:
+    """One message as a line of JSON, newline included. Raises TypeError or ValueError for what is no JSON."""
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
 
 

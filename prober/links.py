@@ -93,6 +93,7 @@ class Links:
 
 
 def room_path(incident: str) -> str:
+    """The incident room's path on our own pages; `incident` is an incident's name."""
     return f"/incidents/{quote(incident, safe='')}"
 
 

@@ -17,6 +17,8 @@ REPEAT = "~"
 
 
 class ActKind(StrEnum):
+    """What is to be done outside. Each kind has its own receivers."""
+
     PAGE = "page"  # page on-call
     PAGE_RESOLVE = "page_resolve"  # resolve on-call's page
     TICKET = "ticket"  # open the ticket

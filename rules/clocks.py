@@ -13,6 +13,8 @@ from rules.contracts.clauses import Clock, Span
 
 
 class Standing(StrEnum):
+    """How a clock stands."""
+
     RUNNING = "running"
     PAUSED = "paused"  # the vendor waits for us
     MET = "met"  # what it waited for has come
@@ -102,6 +104,7 @@ def acted(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:
 
 
 def end(run: Running, standing: Standing, at: int) -> Running:
+    """`run` as it ended at `at` (UTC seconds): nothing is due of it any more."""
     return replace(run, standing=standing, ended=at, warn=(), next=0)
 
 

@@ -41,6 +41,7 @@ def record_start(d: Draft, e: Started) -> None:
 
 
 def record_result(d: Draft, e: Result) -> None:
+    """Write down what became of an act."""
     _record_result(d, e, "taken")
 
 
@@ -74,6 +75,7 @@ def _record_result(d: Draft, e: Result, standing: str) -> None:
 
 
 def take_accepted(d: Draft, e: Result) -> None:
+    """A receiver took an act: the ticket has its number, what waited for it goes out, and clocks that it starts run."""
     d.mark(e.result.act, status=Status.ACCEPTED)
     ticket = d.incident.ticket
     if ticket and ticket.act == e.result.act:
@@ -168,6 +170,7 @@ def adopt(d: Draft, e: Entry) -> None:
 
 
 def close(d: Draft, e: Entry) -> None:
+    """The incident ends, as the entry says."""
     _close(d, how=e.kind.value, **e.told())
 
 
@@ -199,11 +202,13 @@ def refuse_none_open(d: Draft, e: Entry) -> None:
 
 
 def refuse_other(d: Draft, e: Entry) -> None:
+    """An entry for another incident than the open one changes nothing."""
     why = f"incident {e.incident} is not open; {d.incident.id} is"
     d.refuse(why, incident=e.incident, entry=e.kind.value, **e.told())
 
 
 def refuse_still_holds(d: Draft, e: Entry) -> None:
+    """What still holds cannot be agreed to be resolved."""
     what = ", ".join(sorted({h.condition.value for h in d.state.agreed()}))
     d.refuse(
         f"{d.plan.service} is still {what}; it can be resolved once it has recovered", entry=e.kind.value, **e.told()
@@ -211,6 +216,7 @@ def refuse_still_holds(d: Draft, e: Entry) -> None:
 
 
 def refuse_internal(d: Draft, e: Entry) -> None:
+    """What concerns on-call alone has no ticket that a step could be about."""
     d.refuse(
         "this concerns on-call alone: there is no ticket, and it closes by itself when it is over",
         entry=e.kind.value,
@@ -239,6 +245,7 @@ _PARTS = (
 
 
 def take_plan(d: Draft, e: Reloaded) -> None:
+    """Go on by the new configuration, and write down which parts of the plan it changed."""
     if e.plan == d.plan:
         return
     changed = [name for name in _PARTS if getattr(e.plan, name) != getattr(d.plan, name)]

@@ -95,6 +95,7 @@ def resettle(d: Draft) -> None:
 
 
 def stop_all(d: Draft, why: str) -> None:
+    """Stop every clock that runs or is paused; `why` goes into the record."""
     for run in d.incident.clocks:
         if run.live:
             _stop(d, run, why)

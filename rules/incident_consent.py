@@ -26,6 +26,7 @@ def ask(d: Draft, e: ConditionRaised) -> None:
 
 
 def consent(d: Draft, e: Entry) -> None:
+    """A person agrees (`mode: ask`): ticket and hotline go ahead."""
     if d.incident.ask is None:
         d.refuse("nothing is asked for", entry=e.kind.value, **e.told())
         return
@@ -52,6 +53,7 @@ def go_ahead_if_due(d: Draft, _: object = None) -> None:
 
 
 def end_ask(d: Draft, why: str) -> None:
+    """Nothing is asked for any more; `why` goes into the record."""
     if d.incident.ask:
         d.change(ask=None)
         d.record(RecordKind.ASK_ENDED, why=why)

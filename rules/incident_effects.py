@@ -37,6 +37,7 @@ def hold(d: Draft, e: ConditionRaised) -> None:
 
 
 def let_go(d: Draft, e: ConditionCleared) -> None:
+    """What was cleared holds no longer."""
     held = tuple(h for h in d.state.held if h.matter != e.matter)
     d.state = replace(d.state, held=held, silenced=tuple(m for m in d.state.silenced if m != e.matter))
     if e.scope == CLOCK:
@@ -45,6 +46,7 @@ def let_go(d: Draft, e: ConditionCleared) -> None:
 
 
 def ignore(d: Draft, e: ConditionRaised | ConditionCleared) -> None:
+    """Write down that an event changed nothing."""
     why = "holds already" if isinstance(e, ConditionRaised) else "does not hold"
     d.record(RecordKind.IGNORED, condition=e.condition.value, scope=e.scope, second=e.second, why=why)
 
@@ -94,5 +96,6 @@ def next_episode(d: Draft, e: ConditionRaised) -> None:
 
 
 def recover(d: Draft, e: ConditionCleared) -> None:
+    """The last condition of the agreement has gone; the incident stays open until it is agreed to be resolved."""
     d.record(RecordKind.RECOVERED, episode=d.incident.episode, **recovery(d.incident.cause, e))
     mark(d, Mark.RECOVERED)

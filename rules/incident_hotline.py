@@ -46,6 +46,7 @@ def _waits_for(d: Draft) -> str:
 
 
 def call_hotline_if_due(d: Draft, _: object = None) -> None:
+    """Call if what comes first was accepted, or PATIENCE is over since its first attempt (DESIGN.md, "Order of acts")."""
     wait = d.incident.wait
     if wait is None:
         return
@@ -59,6 +60,7 @@ def call_hotline_if_due(d: Draft, _: object = None) -> None:
 
 
 def call_hotline(d: Draft, because: str, step: str = "call", text: str = "") -> None:
+    """Call now, or write down why not. `because` is the reason, `text` what a chase says."""
     wait = d.incident.wait
     d.change(wait=None)
     if d.plan.mode is Mode.OBSERVE:

@@ -53,6 +53,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def write(state: ServiceState) -> str:
+    """A state as JSON; `read` gives the same state."""
     plain = {
         "version": VERSION,
         "held": [asdict(h) for h in state.held],

@@ -30,6 +30,7 @@ _WAITS = {EntryKind.WAITING_FOR_US: "us", EntryKind.WAITING_FOR_THEM: "them"}
 
 
 def take_note(d: Draft, e: Entry) -> None:
+    """Write down what a person says, and the ticket's number if they give it; without either it is refused."""
     if not (e.text.strip() or e.ticket.strip()):
         d.refuse("a note needs a text", **e.told())
         return
@@ -122,6 +123,7 @@ def reopen(d: Draft, e: Entry) -> None:
 
 
 def refuse_open_already(d: Draft, e: Entry) -> None:
+    """An open incident cannot be reopened."""
     d.refuse(f"incident {d.incident.id} is open", entry=e.kind.value, **e.told())
 
 

@@ -17,6 +17,7 @@ def page(d: Draft, e: ConditionRaised) -> None:
 
 
 def page_risen(d: Draft, e: ConditionRaised) -> None:
+    """Page again, because the severity is higher."""
     _page(d, e, f"severity-{d.incident.severity}")
 
 
@@ -139,6 +140,7 @@ def _unanswered(paging: Paging) -> str:
 
 
 def stop_paging(d: Draft, _: object = None) -> None:
+    """Page no further levels and repeat nothing."""
     d.change(paging=None)
 
 

@@ -26,6 +26,7 @@ def cleared(d: Draft, e: ConditionCleared) -> None:
 
 
 def recovered(d: Draft, e: ConditionCleared) -> None:
+    """Tell the public status pages that it has recovered and is watched."""
     told = recovery(d.incident.cause, e)
     _tell(d, "recovered", "recovered", "monitoring", last_bad=told["last_bad"], recovered=told["recovered"])
 
@@ -36,6 +37,7 @@ def closed(d: Draft, e: Entry) -> None:
 
 
 def reopened(d: Draft, e: Entry) -> None:
+    """Tell the public status pages that the incident is open again."""
     if not d.refused:
         _tell(d, "reopened", f"reopened-{e.at}", "monitoring")
 

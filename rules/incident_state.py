@@ -35,6 +35,8 @@ class Mode(StrEnum):
 
 
 class Phase(StrEnum):
+    """Where a service's incident stands."""
+
     NONE = "none"
     INTERNAL = "internal"  # on-call alone is concerned
     OPEN = "open"  # a condition of the agreement holds

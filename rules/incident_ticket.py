@@ -24,6 +24,7 @@ def open_ticket(d: Draft, e: ConditionRaised) -> None:
 
 
 def note_again(d: Draft, e: ConditionRaised) -> None:
+    """Add to the ticket that it is unavailable again."""
     note(d, "unavailable-again", d.facts(e))
 
 
@@ -34,10 +35,12 @@ def note_risen(d: Draft, e: ConditionRaised) -> None:
 
 
 def note_further(d: Draft, e: ConditionRaised) -> None:
+    """Add to the ticket that another condition holds too."""
     note(d, f"{e.condition}-{len(d.incident.seen)}", d.facts(e))
 
 
 def note_recovered(d: Draft, e: ConditionCleared) -> None:
+    """Add to the ticket that it has recovered, and from when to when it was not well."""
     note(d, "recovered", d.facts(**recovery(d.incident.cause, e)))
 
 
@@ -62,6 +65,7 @@ def note(d: Draft, step: str, facts: dict[str, Any], *, passing: bool = False) -
 
 
 def send_note(d: Draft, held: HeldNote, ticket: Ticket) -> None:
+    """Send a note to the receiver that took the ticket, or to the first one if that one is configured no longer."""
     # A reload may have taken away the receiver that took the ticket.
     receiver = ticket.receiver if ticket.receiver in d.plan.tickets else next(iter(d.plan.tickets), "")
     if not receiver:
@@ -92,6 +96,7 @@ def send_held_notes(d: Draft) -> None:
 
 
 def drop_held_notes(d: Draft, why: str) -> None:
+    """Notes that waited for the ticket are not sent; `why` goes into the record."""
     for held in d.incident.notes:
         d.record(RecordKind.NOTE_NOT_SENT, step=held.step, why=why)
     d.change(notes=())

@@ -103,6 +103,8 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
+    """Recovery at the close of `second` (UTC seconds)."""
+
     second: int
 
 

@@ -173,6 +173,7 @@ def _said_of(table: Mapping[str, str], name: str) -> str:
 
 
 def number(value: Any) -> str:
+    """A figure of an act's facts as text; "" for what is no number."""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 

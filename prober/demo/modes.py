@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Channel(StrEnum):
+    """What the demo's platform takes, each of which fails by itself."""
+
     API = "api"
     SMTP = "smtp"
 

@@ -33,6 +33,7 @@ class Outage:
 
 
 def opening(stage: Stage) -> None:
+    """Say what runs, where its files and pages are, and what is shorter than by default."""
     screen, pace = stage.screen, stage.pace
     usual = Persistence()
     timeout = Service.model_fields["timeout"].default

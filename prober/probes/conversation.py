@@ -12,12 +12,16 @@ from rules.model import Stage, Trouble
 
 
 class Step(IntEnum):
+    """What the wire does next."""
+
     MORE = 0  # go on reading
     DONE = 1  # the call has ended: the fields below say how
     STARTTLS = 2  # start TLS now; `secured` follows
 
 
 class Send(Protocol):
+    """How a conversation sends; raises OSError when the connection is broken."""
+
     def __call__(self, data: bytes, shown: bytes | None = None) -> None:
         """Queue bytes for the peer. `shown` stands in the transcript instead of them (credentials)."""
         ...

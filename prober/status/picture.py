@@ -35,6 +35,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class PublicService:
+    """A service as the public sees it: its own line, and one for each of its channels."""
+
     name: str
     whole: Line
     channels: tuple[Line, ...]

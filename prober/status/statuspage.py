@@ -65,6 +65,7 @@ def stamp(second: float) -> str:
 
 
 def page(picture: Picture) -> dict[str, Any]:
+    """The `page` of every document (Statuspage v2); `updated_at` changes once a minute."""
     return {
         "id": page_id(picture),
         "name": picture.title,
@@ -75,6 +76,7 @@ def page(picture: Picture) -> dict[str, Any]:
 
 
 def page_id(picture: Picture) -> str:
+    """The page's id: the same as long as its address is, or without one as long as its services are."""
     return short("page", picture.url or "/".join(service.name for service in picture.services))
 
 
@@ -110,6 +112,7 @@ def components(picture: Picture) -> list[dict[str, Any]]:
 
 
 def component_id(service: str, channel: str) -> str:
+    """A channel's id, the same for good; of the service itself with "" as `channel`."""
     return short("component", f"{service}/{channel}")
 
 
@@ -135,6 +138,7 @@ def _component(picture: Picture, service: PublicService, line: Line, place: int)
 
 
 def incident_id(incident: PublicIncident) -> str:
+    """An incident's id, the same for good; its name is not told."""
     return short("incident", incident.id)
 
 

@@ -155,8 +155,10 @@ def rounded(value: int) -> int:
 
 
 def columns_text(columns: tuple[Column, ...]) -> str:
+    """A block's columns as they are stored; `columns_of` reads them."""
     return json.dumps(columns, separators=(",", ":"), ensure_ascii=False)
 
 
 def columns_of(text: str) -> tuple[Column, ...]:
+    """The columns (channel, endpoint) of a stored block. Raises ValueError for what is none."""
     return tuple((channel, endpoint) for channel, endpoint in json.loads(text))

@@ -13,6 +13,7 @@ PAGE = 500
 
 
 def open_runs(db: sqlite3.Connection) -> Iterator[tuple[SeriesKey, Run]]:
+    """The run of each series that has not ended yet, oldest series first."""
     cells = rows.Cells(db)
     query = (
         "SELECT service, channel, endpoint, start, cycle FROM runs JOIN series ON series.id = runs.series"
@@ -49,5 +50,6 @@ def runs_between(
 
 
 def attempts_of(db: sqlite3.Connection, act: str) -> tuple[ActResult, ...]:
+    """What became of an act so far, oldest first; `act` is its id."""
     query = f"SELECT {rows.ATTEMPT_COLUMNS} FROM attempts WHERE act = ? ORDER BY id"  # noqa: S608 - a constant
     return tuple(rows.attempt_of(row) for row in db.execute(query, (act,)))

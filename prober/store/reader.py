@@ -36,6 +36,8 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class StoredAct:
+    """An act as it was written down, how it stands, and what was tried, oldest first."""
+
     act: Act
     status: ActStatus
     attempts: tuple[ActResult, ...]

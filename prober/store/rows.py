@@ -100,6 +100,7 @@ class Cells:
 
 
 def act_row(act: Act) -> tuple[Any, ...]:
+    """An act's row, in the order of the table's columns."""
     receivers, facts = dumps(list(act.receivers)), dumps(act.facts)
     kind = act.kind.value
     return (act.id, act.incident, act.episode, kind, act.step, receivers, act.created, act.after, facts)
@@ -119,11 +120,13 @@ ATTEMPT_COLUMNS = "act, receiver, outcome, at_ns, detail, reference, final"
 
 
 def attempt_row(result: ActResult) -> tuple[Any, ...]:
+    """A result's row, in the order of ATTEMPT_COLUMNS."""
     outcome, final = result.outcome.value, int(result.final)
     return (result.act, result.receiver, outcome, result.at, result.detail, result.reference, final)
 
 
 def attempt_of(row: tuple[Any, ...]) -> ActResult:
+    """The result that `attempt_row` wrote. Raises ValueError for an outcome that we do not know."""
     act, receiver, outcome, at, detail, reference, final = row
     return ActResult(act, receiver, Outcome(outcome), at, detail, reference, bool(final))
 

@@ -98,10 +98,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 
 
 def version(db: sqlite3.Connection) -> int:
+    """The version of the schema of an open store; 0 for an empty file."""
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def is_ours(db: sqlite3.Connection) -> bool:
+    """Whether an open store was made by this program."""
     return int(db.execute("PRAGMA application_id").fetchone()[0]) == APPLICATION_ID
 
 

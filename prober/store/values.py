@@ -24,6 +24,8 @@ class SeriesKey(NamedTuple):
 
 
 class ActStatus(StrEnum):
+    """How a stored act stands."""
+
     PENDING = "pending"
     ACCEPTED = "accepted"
     FAILED = "failed"  # every receiver refused for good

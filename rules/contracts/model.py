@@ -87,6 +87,8 @@ class Severity:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
+    """Who ends a ticket, and how."""
+
     by: ResolvedBy
     article: str
     means: str

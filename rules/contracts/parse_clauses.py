@@ -33,6 +33,7 @@ _WITHIN = "write 15m, or term:NAME, or {severity: {critical: 15m}}, or {TERM: {v
 
 
 def terms(section: Section) -> Iterator[Term]:
+    """What the customer fills in, in the file's order. What is wrong goes to the section's faults."""
     for name, value in section.items("terms", "list what the customer fills in; {} for nothing"):
         s = Section(value, section.at(f"terms.{name}"), section.faults)
         yield Term(
@@ -47,6 +48,7 @@ def terms(section: Section) -> Iterator[Term]:
 
 
 def mapped(section: Section) -> Mapped:
+    """A condition's severity, by scope, and once others confirm it."""
     return Mapped(
         severity=section.text("severity", "name one of the severities"),
         article=section.text("article", ARTICLE),
@@ -57,6 +59,7 @@ def mapped(section: Section) -> Mapped:
 
 
 def set_by(section: Section) -> SetBy:
+    """Who sets the severity."""
     return SetBy(
         by=section.choice("by", Party, Party.VENDOR),
         means=section.text("means", "say in English who sets it, and by what"),
@@ -65,6 +68,7 @@ def set_by(section: Section) -> SetBy:
 
 
 def tickets(section: Section) -> Tickets:
+    """The ways to open a ticket, and what it must hold."""
     return Tickets(
         channels=section.sections("channels", "list the ways to open a ticket, in their order", _channel),
         carries=section.texts("carries", "list what a ticket must hold", required=False),
@@ -85,6 +89,7 @@ def _channel(section: Section) -> Channel:
 
 
 def calendars(section: Section) -> Iterator[HoursClause]:
+    """The hours that clocks run in."""
     for name, value in section.items("calendars", "list the hours that clocks run in", required=False):
         s = Section(value, section.at(f"calendars.{name}"), section.faults)
         yield HoursClause(
@@ -112,6 +117,7 @@ def _checked(section: Section, key: str, right: str, read: object = None) -> str
 
 
 def clocks(section: Section) -> Iterator[Clock]:
+    """The deadlines."""
     for name, value in section.items("clocks", "list the agreement's deadlines", required=False):
         s = Section(value, section.at(f"clocks.{name}"), section.faults)
         yield _clock(name, s)
@@ -204,6 +210,7 @@ def _texts(section: Section, key: str, right: str) -> Iterator[tuple[str, str]]:
 
 
 def escalation(section: Section) -> Escalation:
+    """The point of escalation."""
     return Escalation(
         title=section.text("title", "write the agreement's name of it"),
         calendar=section.text("calendar", "name one of the calendars, or write always"),
@@ -213,10 +220,12 @@ def escalation(section: Section) -> Escalation:
 
 
 def rule(section: Section) -> Rule:
+    """What may never be written, or the like: in English, with its article."""
     return Rule(means=section.text("means", "say it in English"), article=section.text("article", ARTICLE))
 
 
 def limit(section: Section) -> Limit:
+    """One of the vendor's documented limits."""
     return Limit(
         kind=section.choice("kind", LimitKind, LimitKind.DEADLINE),
         value=section.number("value", "write a number (durations in seconds)"),

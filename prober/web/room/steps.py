@@ -17,6 +17,8 @@ TEXT, TICKET = 4_000, 100
 
 
 class Group(StrEnum):
+    """Whose steps stand together in the room, in this order."""
+
     OURS = "Us"
     VENDOR = "The vendor"
     TICKET = "The ticket"
@@ -88,6 +90,7 @@ def steps_of(room: Room) -> tuple[Step, ...]:
 
 
 def grouped(steps: tuple[Step, ...]) -> tuple[tuple[Group, tuple[Step, ...]], ...]:
+    """`steps` by group, in the groups' order; groups without a step are left out."""
     found = ((group, tuple(step for step in steps if step.group is group)) for group in Group)
     return tuple((group, mine) for group, mine in found if mine)
 

@@ -30,6 +30,8 @@ _MARKS = {ActStatus.PENDING: "pending", ActStatus.ACCEPTED: "kept", ActStatus.FA
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
+    """One attempt to tell a receiver, and how it ended."""
+
     at: int  # UTC seconds
     receiver: str
     outcome: str

@@ -194,6 +194,7 @@ OUTCOMES = {
 
 
 def act_words(kind: str) -> str:
+    """What an act of this kind does, for people."""
     return _ACTS.get(kind, kind)
 
 
