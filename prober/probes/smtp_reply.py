@@ -12,8 +12,8 @@ from rules.model import Trouble
 MAX_LINE = 4096
 #: Bytes of one whole reply, all lines together.
 MAX_REPLY = 65_536
-#: Bytes of a reply's text that are kept.
-MAX_TEXT = 1024
+#: Bytes of a reply's text that are kept: a hundred lines, since a word of limits outranks the code wherever it stands.
+MAX_TEXT = 8192
 
 #: One good reply of several lines and nothing else, in a segment so short that no limit can be passed.
 _WHOLE = re.compile(rb"([2-5]\d\d)-[^\n]*\n(?:\1-[^\n]*\n)*\1(?: [^\n]*|\r)?\n")
@@ -126,11 +126,12 @@ def lines(raw: bytes) -> list[bytes]:
 def read(raw: bytes) -> tuple[str, str]:
     """A reply's enhanced code ("" when there is none) and its text: lines joined by a blank, cut at MAX_TEXT bytes.
 
-    The enhanced code is left out of the text on every line that repeats it (RFC 2034 4).
+    The enhanced code is left out of the text on every line that repeats it (RFC 2034 4). A server that does not repeat it
+    may have it on a later line alone.
     """
     texts = lines(raw)
     enhanced = b""
-    if found := _ENHANCED.match(texts[0]):
+    if found := next(filter(None, map(_ENHANCED.match, texts)), None):
         enhanced = found[0]
         texts = [text[len(enhanced) :].lstrip(_AFTER_ENHANCED) if text.startswith(enhanced) else text for text in texts]
     text = texts[0] if len(texts) == 1 else b" ".join(texts)

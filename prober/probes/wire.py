@@ -180,8 +180,12 @@ class WireCall(Carrier):
         """It stood, and was reset before we looked: in the handshake a reset is a refusal (tcp(7), connect(2))."""
         self._sock = None
         self.marks[_CONNECT] = monotonic_ns()
-        self._conn = Connection(sock, self._goal)
-        self._stage = Stage.TLS if self._probe.target.tls == "implicit" else None
+        self._conn = connection = Connection(sock, self._goal)
+        implicit = self._probe.target.tls == "implicit"
+        self._stage = Stage.TLS if implicit else None
+        if self._probe.target.kind is Kind.SMTP and not implicit and (said := connection.receive()):
+            self._received += len(said)  # an SMTP server speaks first: what it said outranks that it then hung up
+            self._plain(said, clean=True)
         self._broken(OSError(errno.ECONNRESET, "reset by the peer"))
 
     def _lost(self, trouble: Trouble, detail: str) -> None:

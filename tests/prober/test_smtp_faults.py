@@ -1,15 +1,24 @@
 """Servers that misbehave by name: fault and reason of the real call, and what aiosmtplib makes of the same server."""
 
+import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
+from prober.probes.build import Engines
+from prober.probes.call import Call
+from prober.probes.reactor import Reactor, monotonic_ns
+from prober.probes.resolve import Resolver
+from prober.settings import SmtpEndpoint
 from rules.faults import classify
 from rules.model import Fault, Finding, Observation, Stage, Trouble
 from tests.peers.smtp_peer import BEHAVIOURS, STAGES, SmtpPeer, Tls, smtp_peer
-from tests.prober.smtp_calls import by_aiosmtplib, calls, observation_of
+from tests.prober.smtp_calls import UTC, by_aiosmtplib, calls, observation_of
 
 #: Seconds after which silence is one.
 PATIENCE = 0.3
@@ -211,3 +220,28 @@ def test_a_kept_connection_carries_the_next_injections(peers: dict[Tls, SmtpPeer
     assert len({observation.message_id for observation in made}) == 3
     assert [r.login for r in peer.received] == ["probe"] * 3
     assert all(" SIZE=" in r.sender for r in peer.received), "what EHLO offered holds for the whole connection"
+
+
+@pytest.mark.parametrize("tls", ["none", "starttls"])
+def test_what_a_server_said_before_it_reset_the_connection_outranks_the_reset(tmp_path: Path, tls: Tls) -> None:
+    """A busy machine learns of the connection, of the refusal and of the reset at once."""
+
+    async def run() -> Observation:
+        loop = asyncio.get_running_loop()
+        with (
+            contextlib.closing(Engines(loop, Reactor(loop), Resolver(loop))) as engines,
+            contextlib.closing(socket.create_server(("127.0.0.1", 0))) as door,
+        ):
+            ended: asyncio.Future[Call] = loop.create_future()
+            port = door.getsockname()[1]
+            wanted = {"name": "injection", "host": "127.0.0.1", "port": port, "tls": tls, "depth": "ehlo"}
+            call = engines.smtp(SmtpEndpoint.model_validate(wanted)).call(ended.set_result, full=True)
+            call.start(monotonic_ns(), UTC)
+            with contextlib.closing(door.accept()[0]) as line:
+                line.sendall(b"421 4.7.0 Too many connections from your address\r\n")
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return observation_of(await ended)
+
+    observation = asyncio.run(run())
+    assert (observation.stage, observation.code, observation.enhanced) == (Stage.BANNER, 421, "4.7.0")
+    assert classify(observation) == Finding(O, "smtp_policy")

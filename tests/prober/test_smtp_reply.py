@@ -149,10 +149,23 @@ def test_a_reply_just_within_the_limit_is_read() -> None:
 
 
 def test_the_text_that_is_kept_is_bounded() -> None:
-    text = read(b"550-5.1.1 " + b"y" * 800 + b"\r\n550 5.1.1 " + b"z" * 800 + b"\r\n")[1]
+    text = read(
+        b"550-5.1.1 " + b"y" * 4000 + b"\r\n550-5.1.1 " + b"y" * 4000 + b"\r\n550 5.1.1 " + b"z" * 800 + b"\r\n"
+    )[1]
     assert len(text.encode()) == MAX_TEXT
     assert text.startswith("yyy")
     assert text.endswith("zzz")
+
+
+def test_a_word_of_limits_counts_at_the_end_of_a_long_reply_too() -> None:
+    raw = b"451-4.3.0 " + b"we are sorry. " * 100 + b"\r\n451 4.3.0 Sending rate exceeded\r\n"
+    assert read(raw)[1].endswith("sorry.  Sending rate exceeded")
+
+
+def test_an_enhanced_code_on_a_later_line_alone_is_the_replys() -> None:
+    """RFC 2034 4 has it on every line; some servers greet first."""
+    raw = b"421-mail.example is sorry\r\n421 4.7.0 Too many connections from your address\r\n"
+    assert read(raw) == ("4.7.0", "mail.example is sorry Too many connections from your address")
 
 
 def test_a_reply_whose_limit_falls_within_a_line_is_too_large() -> None:
