@@ -336,12 +336,9 @@ def _brief(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _for_people(view: dict[str, Any]) -> dict[str, Any]:
-    """An incident's view with its conditions and its ticket in a word each, and without receivers' names."""
+    """An incident's view with its ticket in a word, and without receivers' names."""
     ticket = view["ticket"] or {}
     return view | {
-        "conditions": [
-            f"{c['condition']} ({c['scope']})" if c["scope"] else c["condition"] for c in view["conditions"]
-        ],
         "ticket": ticket.get("number") or ticket.get("reference") or ticket.get("status", ""),
         "number": ticket.get("number", ""),
         "reference": ticket.get("reference", ""),

@@ -90,7 +90,6 @@ class OpenIncident:
     severity: str
     phase: str
     episode: int
-    conditions: tuple[str, ...]
     onset: int
     ticket: str
     clocks: tuple[tuple[str, int], ...] = ()
@@ -99,14 +98,12 @@ class OpenIncident:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "OpenIncident":
-        conditions = [c if isinstance(c, dict) else {"condition": c} for c in entry.get("conditions") or ()]
         return cls(
             id=str(entry["id"]),
             service=str(entry["service"]),
             severity=_word(entry.get("severity")),
             phase=_word(entry.get("phase")),
             episode=int(entry.get("episode") or 1),
-            conditions=tuple(_word(c["condition"]) for c in conditions),
             onset=int(entry.get("onset") or 0),
             ticket=_word(entry.get("ticket")),
             clocks=tuple(
@@ -115,7 +112,10 @@ class OpenIncident:
                 if clock.get("state") == "running"
             ),
             acknowledged=bool(entry.get("acknowledged_by")),
-            held=tuple((_word(c["condition"]), _word(c.get("scope")), int(c.get("onset") or 0)) for c in conditions),
+            held=tuple(
+                (_word(c["condition"]), _word(c.get("scope")), int(c.get("onset") or 0))
+                for c in entry.get("conditions") or ()
+            ),
         )
 
 

@@ -194,7 +194,7 @@ def open_incident(now: int) -> dict[str, Any]:
         "severity": "critical",
         "phase": "open",
         "episode": 1,
-        "conditions": ["unavailable"],
+        "conditions": [{"condition": "unavailable", "scope": "", "onset": now - 600}],
         "opened": now - 540,
         "onset": now - 600,
         "ticket": "T-4711",

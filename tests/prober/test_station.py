@@ -1,5 +1,6 @@
 """The station: acts go out once they are on disk, or once the store has failed; results, entries and totals."""
 
+import json
 import random
 import sqlite3
 from collections import Counter
@@ -15,9 +16,11 @@ from prober.link import encode
 from prober.measure.clock import NS
 from prober.measure.errands import Errands
 from prober.measure.messages import figures_message
+from prober.status.states import Held, Standing, State, channel_standing, service_standing
 from prober.store import Reader, SeriesKey
+from prober.web.view import View
 from rules.acts import Act, ActKind, ActResult, Outcome
-from rules.model import Fault
+from rules.model import Condition, Fault, Verdict
 
 
 def outage(path: Path) -> Judged:
@@ -36,6 +39,28 @@ def key_of(world: Judged, kind: str) -> str:
     world.settle()
     (act,) = [m["act"] for m in world.messages("act") if m["act"]["kind"] == kind][:1]
     return f"{act['incident']}/{act['episode']}/{kind}/{act['receivers'][0]}/{act['step']}"
+
+
+def test_pages_are_told_what_holds_of_what_and_since_when(tmp_path: Path) -> None:
+    """What the station sends is what the pages read: the state of a service, of its channel, and since when it is so."""
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("account"), world.lane("templates", script=lambda _: status(503)))
+    world.run_to(T0 + 20)
+    view = View(lambda: T0 + 20.0)
+    view.opened(json.loads(encode(world.messages("incidents")[-1])))
+    assert [incident.held for incident in view.incidents] == [(("partial", "api/templates", T0),)]
+    shown = painted(view.incidents[0].held)
+    assert shown == (Standing(State.PARTIAL, T0), Standing(State.PARTIAL, T0))
+    world.end()
+
+
+def painted(held: tuple[tuple[str, str, int], ...]) -> tuple[Standing, Standing]:
+    """How the service and its channel stand in public by what holds, with seconds that do not decide it."""
+    conditions, recent = [Held(Condition(name), *rest) for name, *rest in held], {Verdict.AVAILABLE: 60}
+    return (
+        service_standing(conditions, recent, maintenance=False),
+        channel_standing("api", conditions, recent, maintenance=False),
+    )
 
 
 def test_an_act_is_handed_over_only_when_it_is_on_disk(tmp_path: Path) -> None:
