@@ -3,7 +3,10 @@
 Each check yields places and sentences; none of them uses the network.
 """
 
+import errno
+import os
 import ssl
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -131,7 +134,7 @@ def _levels(settings: Settings) -> Iterator[Found]:
 
 
 def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
-    from prober.calendars import check_terms
+    from prober.calendars import calendars_of, check_terms
     from prober.packs import load
 
     try:
@@ -139,9 +142,15 @@ def _service(loc: Loc, service: Service, base: Path) -> Iterator[Found]:
     except (ProberError, ValueError) as error:  # ValueError: a path with a NUL in it
         yield (*loc, "contract"), str(error)
     else:
-        for text in check_terms(pack, service.terms):
+        found = check_terms(pack, service.terms)
+        for text in found:
             place, _, message = text.partition(": ")
             yield (*loc, *place.split(".", 1)), message
+        if not found:
+            try:
+                calendars_of(pack.settled(service.terms))
+            except ProberError as error:  # no single term is wrong: together they leave no hours
+                yield (*loc, "terms"), str(error)
     if not 10_000 <= service.ask_for <= _DAY:
         yield (*loc, "ask_for"), "is out of range; write a time from 10s to 1d"
     yield from _pace(loc, service.every, service.timeout)
@@ -277,12 +286,19 @@ def _loaded(file: Path, _stamp: tuple[int, int]) -> str:
 
 def _loads(file: Path) -> str:
     try:
-        stat = file.stat()
-        with file.open("rb"):
-            pass
-        return _loaded(file, (stat.st_mtime_ns, stat.st_size))
+        found = _opened(file)
+        return _loaded(file, (found.st_mtime_ns, found.st_size))
     except (OSError, ValueError) as error:
         return _unreadable(error)
+
+
+def _opened(file: Path) -> os.stat_result:
+    """The state of a file that can be opened. Raises OSError, also for what is no file: a pipe's opening may never end."""
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and certificates are read more than once")
+    with file.open("rb"):
+        return found
 
 
 def _unreadable(error: Exception) -> str:
@@ -295,8 +311,7 @@ def _certificate(loc: Loc, client: ClientCert) -> Iterator[Found]:
     for key, file in (("cert", client.cert), ("key", client.key)):
         try:
             if file is not None:
-                with file.open("rb"):
-                    pass
+                _opened(file)
         except (OSError, ValueError) as error:
             yield (*loc, key), _unreadable(error)
             return

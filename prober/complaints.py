@@ -17,6 +17,7 @@ _SHAPES = {
     "tuple_type": "a list; write each item in a line of its own that begins with `- `, or [one, two]",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number that is smaller",
     "int_from_float": "a whole number",
     "float_type": "a number",
     "float_parsing": "a number",
@@ -39,10 +40,10 @@ def show(loc: Loc) -> str:
     return text
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def near(word: str, known: Iterable[str], alike: float = 0.6) -> str:
     """ "; did you mean ...?" or the list of what is known."""
     names = list(known)
-    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word.lower(), names, n=1, cutoff=alike)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
 
 
@@ -63,7 +64,7 @@ def describe(error: Mapping[str, Any], loc: Loc, document: Document | None) -> s
     written = _written(loc, document)
     if kind == "literal_error":
         names = _literals(loc)
-        guess = near(written, names) if written else f"write one of {', '.join(names)}"
+        guess = near(written, names, alike=0.7) if written else f"write one of {', '.join(names)}"
         return f"is none of {', '.join(names)}" + (f"; {guess}" if guess.startswith("did") else "; write one of them")
     if kind == "string_type":
         return _wants_text(error["input"], written)

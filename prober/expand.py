@@ -103,7 +103,7 @@ def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc:
 
 def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
     """The text of the file; None, and perhaps a flaw, where there is none (the settings refuse what is no path)."""
-    if not isinstance(name, str):
+    if not name or not isinstance(name, str):
         return None
     try:
         data = read_bytes(base / Path(name).expanduser(), _MAX_SECRET + 1)

@@ -288,7 +288,18 @@ def _vendor(value: str, info: ValidationInfo) -> str:
 def _against_base(path: Path, info: ValidationInfo) -> Path:
     """Paths are relative to the configuration file: its folder comes in as the validation's context."""
     base = info.context.get("base") if isinstance(info.context, dict) else None
-    return base / path.expanduser() if base is not None else path
+    try:
+        return base / path.expanduser() if base is not None else path
+    except RuntimeError:
+        raise ValueError(
+            f"begins with {path.parts[0]}, and nobody of that name is known here; write the whole path"
+        ) from None
+
+
+def _some_path(value: object) -> object:
+    if value == "":  # as a path it would be the folder
+        raise ValueError("is empty; write a path, or leave the key out")
+    return value
 
 
 #: Milliseconds, written with a unit.
@@ -333,4 +344,4 @@ Status = Annotated[
 Statuses = Annotated[tuple[Status, ...], AfterValidator(_some)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 VendorName = Annotated[str, AfterValidator(_vendor)]
-File = Annotated[Path, AfterValidator(_against_base)]
+File = Annotated[Path, BeforeValidator(_some_path), AfterValidator(_against_base)]

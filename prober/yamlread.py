@@ -24,6 +24,8 @@ MAX_NODES = 500_000  # after aliases were expanded
 Scalar = str | int | float | bool | None
 Loc = tuple[str | int, ...]
 
+#: What no text of a person's holds; U+0085, U+2028 and U+2029 are line breaks in YAML 1.1, and in no editor.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 _TRUE = re.compile(r"(?:true|True|TRUE)\Z")
 _FALSE = re.compile(r"(?:false|False|FALSE)\Z")
@@ -123,7 +125,7 @@ def parse(data: bytes) -> Document:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ReadError("is not UTF-8 text; save it as UTF-8", line) from None
-    if bad := re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text):
+    if bad := _CONTROL.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         raise ReadError(f"holds the control character U+{ord(bad[0]):04X}; a configuration is plain text", line)
     builder = _Builder()

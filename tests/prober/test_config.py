@@ -326,6 +326,33 @@ def test_a_pipe_that_nobody_writes_to_is_given_up(
     assert error.startswith("1: web.token_file: the file cannot be read: it is a pipe, and nobody wrote to it")
 
 
+def test_certificates_in_a_pipe_are_refused_and_not_waited_for(write: Write, tmp_path: Path) -> None:
+    """They are read anew by each process; a second time a pipe holds nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    text = (
+        endpoint("ca: pipe", "client_cert: {cert: pipe, key: pipe}") + "controls: [{name: x, tcp: 'h:1', ca: pipe}]\n"
+    )
+    errors = errors_of(write(text))
+    assert [error.split("; ")[0] for error in errors] == [
+        f"{place}: the file cannot be read: it is a pipe or a device, and certificates are read more than once"
+        for place in (
+            "8: services.bird.channels.api[0].ca",
+            "9: services.bird.channels.api[0].client_cert.cert",
+            "10: controls[0].ca",
+        )
+    ]
+
+
+def test_a_path_that_leads_nowhere_is_an_error_like_any_other(write: Write) -> None:
+    errors = errors_of(write(endpoint("ca: ~nobody-of-this-name/ca.pem", "client_cert: {cert: '', password_file: ''}")))
+    place = "services.bird.channels.api[0]"
+    assert errors == [
+        f"8: {place}.ca: begins with ~nobody-of-this-name, and nobody of that name is known here; write the whole path",
+        f"9: {place}.client_cert.cert: is empty; write a path, or leave the key out",
+        f"9: {place}.client_cert.password_file: is empty; write a path, or leave the key out",
+    ]
+
+
 # the link
 
 
