@@ -3,12 +3,13 @@
 RFC 5321 decides what a failure means. A reply of class 5 from a relay is permanent for that relay (its greeting, our
 login, an address, the message); anything else before the final dot is transient, and the next relay is tried. After
 the dot the message may have been taken (4.5.3.2.6): no other relay is tried, and a repeat carries the same
-Message-ID.
+Message-ID. A relay that has lost its answer to one message twice comes last for it: never is worse than twice.
 """
 
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import aiosmtplib
@@ -23,6 +24,8 @@ from rules.acts import Act, Outcome
 
 #: What an old server says to EHLO: it knows no such command.
 _NO_EHLO = frozenset({500, 502})
+#: How often one relay's answer to one message may be lost before the others are asked first.
+_LOST = 2
 
 
 class _Refused(Exception):  # noqa: N818 - a reply, told upwards; not an error of ours
@@ -57,6 +60,7 @@ class Email:
         self._timeout = timeout
         self._contexts = {r: ssl.create_default_context(cafile=r.ca) for r in self._relays if r.tls != "none"}
         self._redactor = redactor or Redactor.of(*self._relays)
+        self._lost: Counter[tuple[str, Relay]] = Counter()  # answers to a key's message, by relay
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         deadline = asyncio.get_running_loop().time() + self._timeout
@@ -67,18 +71,26 @@ class Email:
             why = "every relay is the service itself" if skipped else "no relay is configured"
             return Delivered(Outcome.TRANSIENT, "; ".join([f"no_relay: {why}", *(s.why for s in skipped)]))
         failures = []
-        for place, relay in enumerate(relays):
+        for place, relay in enumerate(sorted(relays, key=lambda r: self._lost[key, r] >= _LOST)):
             now = asyncio.get_running_loop().time()
             # A silent relay must leave time for those after it; once the message is sent, the relay has all that is
             # left.
             until = now + max(0.0, deadline - now) / (len(relays) - place)
             session = _Session(relay, self._contexts.get(relay), service, self._guard, self._redactor)
             delivered = await session.hand_over(envelope, until, deadline)
-            if delivered.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
+            if delivered.outcome is Outcome.UNKNOWN:
+                self._lost[key, relay] += 1
+                return delivered
+            if delivered.outcome is Outcome.ACCEPTED:
+                self._forget(key)
                 return delivered
             failures.append(delivered)
         permanent = all(f.outcome is Outcome.PERMANENT for f in failures)
         return Delivered(Outcome.PERMANENT if permanent else Outcome.TRANSIENT, "; ".join(f.detail for f in failures))
+
+    def _forget(self, key: str) -> None:
+        for relay in self._relays:
+            self._lost.pop((key, relay), None)
 
     def _peers(self, act: Act) -> tuple[Peer, ...]:
         """The endpoints of the service that the act complains about; of all when it does not say."""
@@ -197,7 +209,7 @@ class _Session:
             await client.ehlo()
         if relay.username is not None:
             self._stage = "AUTH"
-            await client.login(relay.username, relay.password.get_secret_value() if relay.password else "")
+            await _log_in(client, relay.username, relay.password.get_secret_value() if relay.password else "")
 
     async def _send(self, client: aiosmtplib.SMTP, envelope: Envelope) -> aiosmtplib.SMTPResponse:
         """The message and its final dot. DATA is split here, since only what is lost after the dot is in doubt."""
@@ -215,6 +227,29 @@ class _Session:
         if client.protocol is protocol and protocol.is_connected:
             protocol.write(b"QUIT\r\n")  # its answer changes nothing and is not waited for
         return reply
+
+
+async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
+    """By each mechanism that both know, until one is taken: some servers offer what they do not take.
+
+    What counts of one that refuses and hangs up is that it refused.
+    """
+    if not client.supports_extension("auth"):
+        raise aiosmtplib.SMTPException("the relay offers no login")
+    ways = {"cram-md5": client.auth_crammd5, "plain": client.auth_plain, "login": client.auth_login}
+    refused: aiosmtplib.SMTPAuthenticationError | None = None
+    for name in client.supported_auth_methods:
+        try:
+            await ways[name](username, password)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            refused = error
+        except OSError:
+            if refused is None:
+                raise
+            break
+        else:
+            return
+    raise refused or aiosmtplib.SMTPException("the relay offers no way to log in that we know")
 
 
 def _words(error: Exception) -> str:

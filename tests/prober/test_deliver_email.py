@@ -24,6 +24,7 @@ RECEIVER = EmailReceiver.model_validate({"to": "support@vendor.example", "from":
 VENDOR = {"bird": (Peer("smtp.vendor.example", 587, ("198.51.100.9",)),)}
 NAME = "bird.tickets.email-1"
 TICKET = act(ActKind.TICKET, NAME)
+NOTE = act(ActKind.NOTE, NAME, after=TICKET.id)
 
 
 def within(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -244,6 +245,49 @@ def test_silence_after_the_dot_is_in_doubt_and_no_other_relay_is_tried() -> None
         assert delivered.outcome is Outcome.UNKNOWN
         assert delivered.detail == f"127.0.0.1:{silent.port} the final dot: no answer in time"
         assert other.connections == 0
+
+    within(test)
+
+
+def test_a_relay_that_loses_its_answer_to_a_message_twice_comes_last_for_it() -> None:
+    async def test() -> None:
+        async with relay({"dot": DROP}) as lossy, relay() as other:
+            delivery = Email(NAME, RECEIVER, [plain(lossy.port), plain(other.port)], VENDOR)
+            first, second, third = [await delivery.deliver(TICKET, TICKET.key(NAME)) for _ in range(3)]
+            note = await delivery.deliver(NOTE, NOTE.key(NAME))
+        assert [d.outcome for d in (first, second, third)] == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.ACCEPTED]
+        assert third.detail.startswith(f"127.0.0.1:{other.port} ")
+        assert lossy.contents[:2] == other.contents * 2, "the same message, Message-ID included"
+        assert note.detail.startswith(f"127.0.0.1:{lossy.port} "), "another message, another try"
+
+    within(test)
+
+
+def test_a_relay_that_refuses_the_login_and_hangs_up_has_refused() -> None:
+    async def test() -> None:
+        answers: dict[str, bytes | list[bytes]] = {"AUTH": [b"535 5.7.8 wrong password\r\n", DROP]}
+        async with relay({"EHLO": b"250-relay.test\r\n250 AUTH PLAIN LOGIN\r\n"}) as peer:
+            peer.answers |= answers
+            delivered = await send([plain(peer.port, username="u", password="longpassword")])
+        assert delivered.outcome is Outcome.PERMANENT
+        assert delivered.detail.endswith("AUTH answered 535 5.7.8 wrong password")
+
+    within(test)
+
+
+@pytest.mark.parametrize(
+    ("ehlo", "words"),
+    [
+        (b"250 relay.test\r\n", "AUTH: the relay offers no login"),
+        (b"250-relay.test\r\n250 AUTH XOAUTH2\r\n", "AUTH: the relay offers no way to log in that we know"),
+    ],
+)
+def test_a_relay_that_offers_no_login_is_told_in_plain_words(ehlo: bytes, words: str) -> None:
+    async def test() -> None:
+        async with relay({"EHLO": ehlo}) as peer:
+            delivered = await send([plain(peer.port, username="u", password="longpassword")])
+        assert delivered.outcome is Outcome.TRANSIENT
+        assert delivered.detail.endswith(words)
 
     within(test)
 
