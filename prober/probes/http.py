@@ -11,6 +11,7 @@ import re2
 
 from prober.probes.coding import undone
 from prober.probes.conversation import Results, Send, Step
+from prober.probes.tidy import Tidy, may_be_tidied, new_parser
 from prober.settings import Expect
 from rules.model import HTTP_PHASES, Stage, Trouble
 
@@ -23,13 +24,6 @@ MOST = 1_048_576
 _PROCESSING, _TRANSFER = 3, 4  # indexes of rules.model.HTTP_PHASES
 _PHRASE = 200  # characters of a reason phrase that are kept
 _MISSING = object()
-#: What every client of the vendor's takes without a word, and RFC 9112 lets a recipient take (2.2, 5.2, 6.3, 7.1.1), is no fault.
-_LENIENT = {
-    "lenient_headers": True,  # lines that are folded
-    "lenient_optional_cr_before_lf": True,
-    "lenient_spaces_after_chunk_size": True,
-    "lenient_chunked_length": True,  # a length beside the chunks, which goes unheeded
-}
 _VERSIONS = {"1.1": 1.1, "1.0": 1.0}
 
 
@@ -185,17 +179,20 @@ class HttpConversation(Results):
         "_headers",
         "_parser",
         "_plan",
+        "_raw",
         "_send",
         "_size",
         "_status",
+        "_tidy",
     )
 
     def __init__(self, plan: HttpPlan, send: Send) -> None:
         super().__init__(Stage.HEADERS, len(HTTP_PHASES))
         self._plan = plan
         self._send = send
-        self._parser: Any = httptools.HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(**_LENIENT)
+        self._parser = new_parser(self)
+        self._raw: list[bytes] = []  # the response as it came, as long as it may have to be read once more
+        self._tidy: Tidy | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._size = 0
@@ -258,15 +255,14 @@ class HttpConversation(Results):
         if not self.marks[_PROCESSING]:
             self.marks[_PROCESSING] = now
         self._fed += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # 101: no response to this request can follow
-            self._complete = True
-        except httptools.HttpParserError as error:
-            if not self._complete:  # what follows a whole response does not matter
-                self.detail = str(error.__context__ or error)  # of a callback of ours: what it complained of
-                return self._end(Trouble.MALFORMED)
-            self.keep = False
+        if self._fed <= HEAD:
+            self._raw.append(data)
+        error = self._parse(data if self._tidy is None else self._tidy.feed(data))
+        if error is not None and self._tidy is None and self._fed <= HEAD and may_be_tidied(error):
+            error = self._parse_anew()
+        if error is not None:
+            self.detail = str(error.__context__ or error)  # of a callback of ours: what it complained of
+            return self._end(Trouble.MALFORMED)
         if self._complete:
             return self._finish(now)
         if not self.code and self._fed > HEAD:
@@ -275,6 +271,26 @@ class HttpConversation(Results):
         if self._fed > MOST:
             return self._finish(now)
         return Step.MORE
+
+    def _parse(self, data: bytes) -> httptools.HttpParserError | None:
+        """What is wrong with the bytes, if anything."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # 101: no response to this request can follow
+            self._complete = True
+        except httptools.HttpParserError as error:
+            if not self._complete:  # what follows a whole response does not matter
+                return error
+            self.keep = False
+        return None
+
+    def _parse_anew(self) -> httptools.HttpParserError | None:
+        """Once more from the first byte, with what clients take and the parser does not put right."""
+        self._parser, self._tidy = new_parser(self), Tidy()
+        self.code, self.stage, self._status, self._size = 0, Stage.HEADERS, b"", 0
+        self._headers.clear()
+        self._chunks.clear()
+        return self._parse(self._tidy.feed(b"".join(self._raw)))
 
     def closed(self, now: int, *, clean: bool = True) -> Step:
         if self.code and clean and not self._has_length():

@@ -112,8 +112,18 @@ def test_what_is_shown_of_a_request_holds_no_secret_of_header_or_body() -> None:
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
             b"hello",
         ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-State: up\r\nContent-Length: 5\r\n\r\nhello", b"hello"),
+        (b"HTTP/1.1 200 OK\r\nX-State: up\r\ncontent-length: 5, 5\r\n\r\nhello", b"hello"),
+        (b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 5\nContent-Length:5\n\nhello", b"hello"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2; x = y\r\nlo\r\n0 ;\r\n\r\n", b"hello"),
+        (b"HTTP/1.0 100 Continue\r\n\r\n" + OK, b"hello"),
+        (b"HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n" + OK, b"hello"),
     ],
-    ids=["length", "chunked", "interim", "204", "empty", "bare LF", "folded", "spaces after a chunk's size", "both"],
+    ids=[
+        *("length", "chunked", "interim", "204", "empty", "bare LF", "folded", "spaces after a chunk's size", "both"),
+        *("one length twice", "in one line", "after an interim response", "blanks in a chunk's extensions"),
+        *("interim as HTTP/1.0", "interim that says close"),
+    ],
 )
 def test_a_whole_response_ends_the_call(cut: Any, response: bytes, body: bytes) -> None:
     conversation = heard(*cut(response), plan=plan(Expectation(frozenset({999}))))
@@ -122,6 +132,27 @@ def test_a_whole_response_ends_the_call(cut: Any, response: bytes, body: bytes) 
     assert conversation.text in ("OK", "No Content"), "the reason phrase of the final response"
     assert {name for name, _ in conversation.headers} <= {"x-state", "content-length", "transfer-encoding"}
     assert conversation.marks[3:] == [10, 9 + len(cut(response))]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5; a\r\nhello\r\nfive\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5; a\r\nhello, world\r\n0\r\n\r\n",
+    ],
+    ids=[
+        "two lengths",
+        "two in one line",
+        "no number",
+        "a chunk's size is no number",
+        "a chunk is longer than it says",
+    ],
+)
+def test_what_no_client_takes_is_malformed_however_patiently_it_is_read(response: bytes) -> None:
+    assert heard(response).trouble is Trouble.MALFORMED
 
 
 def test_a_status_below_100_announces_no_further_response() -> None:
