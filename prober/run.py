@@ -67,17 +67,20 @@ def descriptors() -> int:
 
 def run(loaded: Loaded, held: Held | None = None) -> int:
     """Run until SIGTERM or SIGINT; `held` are signals that came before. Raises ProberError for what keeps it from starting."""
+    held = held or Held()
     handler = logs.setup(Redactor.of(loaded.settings), threaded=True)
     try:
         with contextlib.ExitStack() as undo:
             store = Store.open(locate(loaded.settings.store, loaded.base))
             undo.callback(store.close)
             sock = undo.enter_context(listen_on(loaded.settings.listen, _PREDECESSOR))
+            if held.stop:  # while this was loaded, the store brought up to date, the address waited for
+                return 0
             program = Program(loaded, store, sock, handler)
             program.child.spawn()
             undo.callback(program.child.kill)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(program.main(held or Held()))
+                runner.run(program.main(held))
             undo.pop_all()  # the program has put all of it away itself
     finally:
         handler.close()

@@ -3,14 +3,32 @@
 import asyncio
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import prober.run
+from prober import config
+from prober.cli import main
+from prober.config import Loaded
 from prober.held import Held, held_signals
+from prober.store import Store
 
+CONFIGURATION = """\
+listen: 127.0.0.1:0
+services: {bird: {contract: bird-email-enterprise, channels: {api: [{name: a, url: "http://127.0.0.1:9/"}]}}}
+"""
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def some_configuration(folder: Path) -> Path:
+    path = folder / "prober.yaml"
+    path.write_text(CONFIGURATION)
+    return path
 
 
 def heard(held: Held) -> list[str]:
@@ -43,6 +61,34 @@ def test_what_came_before_the_loop_is_told_to_it(sent: list[signal.Signals], tol
         for number in sent:
             os.kill(os.getpid(), number)
         assert heard(held) == told
+
+
+def test_told_to_stop_while_it_reads_its_configuration_it_goes_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: Path) -> Loaded:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return loaded
+
+    loaded = config.load(some_configuration(tmp_path))
+    monkeypatch.setattr(config, "load", load)
+    monkeypatch.setattr("prober.run.run", lambda *_: pytest.fail("it went on"))
+    assert main(["run", str(loaded.path)]) == 0
+
+
+def test_told_to_stop_while_it_opens_its_store_it_starts_no_serving_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listen_on(*given: Any) -> socket.socket:
+        held.stop = True
+        return listen(*given)
+
+    held, listen = Held(), prober.run.listen_on
+    monkeypatch.setattr(prober.run, "listen_on", listen_on)
+    monkeypatch.setattr("prober.child.Child.spawn", lambda _: pytest.fail("it went on"))
+    loaded = config.load(some_configuration(tmp_path))
+    assert prober.run.run(loaded, held) == 0
+    Store.open(tmp_path / "prober.db").close()  # it was let go
 
 
 def test_told_twice_to_stop_it_stops_at_once() -> None:
