@@ -4,15 +4,17 @@ What is loaded here holds for some years around today; it is loaded anew at each
 """
 
 import time
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC as UTC_TIME
+from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from prober.errors import ProberError
-from rules.contracts.calendar import Calendar, Zone
-from rules.contracts.clauses import HoursClause, Term, TermKind
+from rules.contracts.calendar import UTC, Calendar, Zone
+from rules.contracts.clauses import HoursClause, TermKind
 from rules.contracts.model import Pack
+from rules.contracts.parse_clauses import TERM
 from rules.contracts.spans import week_of
 from rules.contracts.terms import values
 
@@ -33,7 +35,7 @@ def calendars_of(pack: Pack, now: int | None = None) -> dict[str, Calendar]:
 
 def _calendar(clause: HoursClause, others: Mapping[str, HoursClause], now: int) -> Calendar:
     hours = others[clause.outside] if clause.outside else clause
-    year = datetime.fromtimestamp(now, UTC).year
+    year = datetime.fromtimestamp(now, UTC_TIME).year
     try:
         return Calendar(
             zone=zone(hours.zone, now),
@@ -45,17 +47,39 @@ def _calendar(clause: HoursClause, others: Mapping[str, HoursClause], now: int) 
         raise CalendarError(f"calendar {clause.name}: {error}") from error
 
 
+def faults(pack: Pack) -> Iterator[str]:
+    """What the rules cannot know of a pack, each with its path: zones and holidays that are none, hours that never open.
+
+    What a term fills in is looked at with the term.
+    """
+    plain = {clause.name: clause for clause in pack.calendars}
+    written = [(f"terms.{term.name}.default", term.kind, term.default) for term in pack.terms if term.default]
+    for name, clause in plain.items():
+        written.append((f"calendars.{name}.zone", TermKind.ZONE, clause.zone))
+        written.append((f"calendars.{name}.holidays", TermKind.HOLIDAYS, clause.holidays))
+    for path, kind, text in written:
+        if not text.startswith(TERM) and (wrong := _looked_up(kind, text)):
+            yield f"{path}: {wrong}"
+    for name, clause in plain.items():
+        hours = plain[clause.outside] if clause.outside else clause
+        if not any(text.startswith(TERM) for text in (hours.days, hours.hours)):
+            try:
+                Calendar(UTC, week_of(hours.days, hours.hours), outside=bool(clause.outside))
+            except ValueError as error:
+                yield f"calendars.{name}: {error}; write other days or hours"
+
+
 def zone(name: str, now: int) -> Zone:
     """A time zone of the IANA data by its name. Raises CalendarError.
 
     It is that of whole years, so that two starts in one year give the same: a restart is no change of the configuration.
     """
-    return _zone(name, datetime.fromtimestamp(now, UTC).year)
+    return _zone(name, datetime.fromtimestamp(now, UTC_TIME).year)
 
 
 @lru_cache(maxsize=64)  # every service of an agreement has the same few
 def _zone(name: str, year: int) -> Zone:
-    since, until = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) for y in (year - _BEFORE, year + _AFTER + 1))
+    since, until = (int(datetime(y, 1, 1, tzinfo=UTC_TIME).timestamp()) for y in (year - _BEFORE, year + _AFTER + 1))
     try:
         return Zone.of(ZoneInfo(name), name, since, until)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder's name an OSError
@@ -83,16 +107,16 @@ def check_terms(pack: Pack, given: Mapping[str, object]) -> tuple[str, ...]:
     filled = values(pack, given)
     for term in pack.terms:
         text = filled.get(term.name)
-        if text is not None and (wrong := _looked_up(term, text)):
+        if text is not None and (wrong := _looked_up(term.kind, text)):
             found.append(f"terms.{term.name}: {wrong}")
     return tuple(found)
 
 
-def _looked_up(term: Term, text: str) -> str:
+def _looked_up(kind: TermKind, text: str) -> str:
     try:
-        if term.kind is TermKind.ZONE:
+        if kind is TermKind.ZONE:
             zone(text, int(time.time()))
-        elif term.kind is TermKind.HOLIDAYS:
+        elif kind is TermKind.HOLIDAYS:
             holidays_of(text, range(2026, 2027))
     except CalendarError as error:
         return str(error)

@@ -1,5 +1,6 @@
 """Finds and reads contract packs: the built-in ones by name, a customer's own by the path of its file."""
 
+import re
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 import yaml
 
+from prober.calendars import faults
 from prober.errors import ProberError
 from prober.patient import read_bytes
 from rules.contracts.model import Pack
 
 #: A pack is a page or two; what is larger is some other file.
 _LARGEST = 1024 * 1024
+#: A place in a list, as paths have it.
+_PLACE = re.compile(r"\[([0-9]+)\]")
 _FOLDER = resources.files("rules.contracts") / "packs"
 
 
@@ -58,7 +62,7 @@ def _read(path: Path) -> bytes:
 @lru_cache(maxsize=32)  # forty services under one agreement read it once; what is wrong is told each time
 def _parse(data: bytes, where: str) -> Pack:
     try:
-        return Pack.parse(yaml.load(data, Loader=_Loader))  # noqa: S506 - a SafeLoader that refuses more
+        return _with_hours(Pack.parse(yaml.load(data, Loader=_Loader)))  # noqa: S506 - a SafeLoader that refuses more
     except yaml.YAMLError as error:
         raise PackError(f"contract pack {where} is not YAML: {_in_one_line(error)}") from error
     except RecursionError:
@@ -69,13 +73,20 @@ def _parse(data: bytes, where: str) -> Pack:
         raise PackError(f"contract pack {where} is not right:{lines}") from error
 
 
+def _with_hours(pack: Pack) -> Pack:
+    """The pack, if its zones and holidays exist. Raises ValueError as `Pack.parse` does."""
+    if wrong := tuple(faults(pack)):
+        raise ValueError("\n".join(wrong))
+    return pack
+
+
 def _where(node: yaml.Node | None, complaint: str) -> str:
-    """`line 12: ` for a complaint that begins with a path (`clocks.updates.every: ...`); "" when nothing of it is there.
+    """`line 12: ` for a complaint that begins with a path (`limits[0].value: ...`); "" when nothing of it is there.
 
     What is missing is sought where it belongs: at the last part of its path that is there.
     """
     line = 0
-    for name in complaint.partition(": ")[0].split("."):
+    for name in _PLACE.sub(r".\1", complaint.partition(": ")[0]).split("."):
         found = None
         if isinstance(node, yaml.MappingNode):
             found = next(((key, value) for key, value in node.value if key.value == name), None)

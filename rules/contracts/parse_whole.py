@@ -122,6 +122,8 @@ def _clock(pack: Pack, clock: Clock, faults: Faults) -> None:
     path = f"clocks.{clock.name}"
     _calendar(pack, clock.calendar, f"{path}.calendar", faults)
     _when(pack, clock.when, path, faults)
+    if not clock.starts:
+        faults.add(f"{path}.starts", "is empty, so that the clock never runs", "list what starts it")
     by = clock.within.by
     if by == "severity":
         for name in clock.within.values:

@@ -137,3 +137,19 @@ def test_an_unknown_condition_word_cannot_be_shown_because_it_cannot_be_parsed(t
     (tmp_path / "ours.yaml").write_text("name: ours\nconditions: {tired: high}\n")
     with pytest.raises(packs.PackError, match=r"conditions\.tired: is not a condition; one of unavailable, partial"):
         packs.load("ours.yaml", tmp_path)
+
+
+def test_terms_that_leave_no_hours_are_told_by_check_and_not_first_at_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = packs.load("bird-email-enterprise", Path()).to_mapping()
+    plain["calendars"]["night"] = {"means": "x", "article": "silent", "outside": "business"}
+    (tmp_path / "ours.yaml").write_text(yaml.safe_dump(plain), encoding="utf-8")
+    (tmp_path / "prober.yaml").write_text(
+        "services:\n  bird:\n    contract: ours.yaml\n"
+        '    terms: {business_days: mon-sun, business_hours: "00:00-24:00"}\n'
+        "    channels: {api: [{name: account, url: http://127.0.0.1:9}]}\n"
+    )
+    assert main(["check", str(tmp_path / "prober.yaml")]) == Exit.FAILED
+    told = capsys.readouterr().err
+    assert "prober.yaml:4: services.bird.terms: calendar night: the calendar is never open" in told

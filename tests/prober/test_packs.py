@@ -134,6 +134,50 @@ def test_each_fault_is_told_with_its_line_where_it_stands_or_would_stand(tmp_pat
     assert "  line 6: severitys: is not known; did you mean severities?" in told
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            "zone: term:time_zone",
+            "zone: Europe/Amsterdm",
+            "line 87: calendars.business.zone: 'Europe/Amsterdm' is not a time zone; write one such as Europe/Amsterdam",
+        ),
+        (
+            "holidays: term:holidays",
+            "holidays: XX",
+            "line 90: calendars.business.holidays: 'XX' names no holidays; write",
+        ),
+        ("default: UTC", "default: Mars", "line 189: terms.time_zone.default: 'Mars' is not a time zone; write one"),
+        (
+            "default: none",
+            "default: NL-XX",
+            "line 214: terms.holidays.default: 'NL-XX' names no holidays; write a country",
+        ),
+        (
+            "hours: term:business_hours\n    holidays: term:holidays\n",
+            'hours: "00:00-24:00"\n    holidays: none\n  night:\n    means: x\n    article: silent\n    outside: business\n',
+            "line 91: calendars.night: the calendar is never open; write other days or hours",
+        ),
+        ("value: 60", "value: sixty", "line 174: limits[0].value: a text where a whole number of 1 or more is wanted;"),
+        (
+            "starts: [intake]",
+            "starts: []",
+            "line 104: clocks.call-back.starts: is empty, so that the clock never runs;",
+        ),
+    ],
+)
+def test_what_would_be_found_at_the_start_or_never_is_told_with_its_line(
+    before: str, after: str, said: str, tmp_path: Path
+) -> None:
+    text = BUILT_IN.read_text().replace("days: term:business_days", "days: mon-sun")
+    assert before in text
+    (tmp_path / "mine.yaml").write_text(text.replace(before, after, 1))
+    with pytest.raises(packs.PackError) as caught:
+        packs.load("mine.yaml", tmp_path)
+    (_, told) = str(caught.value).splitlines()
+    assert told.strip().startswith(said)
+
+
 @pytest.mark.parametrize("line", ["conditions.0.x: is odd", "name.x: is odd", "tickets: is odd", "no path at all"])
 def test_a_line_is_found_in_lists_too_and_none_where_there_is_none(line: str) -> None:
     root = yaml.compose("name: a\nconditions:\n  - y: 1\n  - x: 2\n")
