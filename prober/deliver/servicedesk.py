@@ -15,7 +15,7 @@ from prober.receivers import JiraReceiver
 from rules.acts import Act
 
 _TEXT = 32_000  # characters of a description or a comment
-_PAGES = 5  # pages of a hundred comments that are looked through
+_PAGES = 10  # pages of comments that are looked through, of a hundred or as many as the site gives at once
 
 
 class ServiceDesk(Site):
@@ -48,13 +48,16 @@ class ServiceDesk(Site):
         return text_of(answer, "issueKey")
 
     async def has(self, session: Session, number: str, mark: str) -> bool:
-        for page in range(_PAGES):  # the oldest first, and no order to be chosen
-            url = f"{self._comments(number)}?limit=100&start={page * 100}"
+        start = 0
+        for _ in range(_PAGES):  # the oldest first, and no order to be chosen
+            url = f"{self._comments(number)}?limit=100&start={start}"
             answer = await session.ask("GET", url, headers=self._headers)
-            if any(mark in str(comment.get("body")) for comment in items(session.unbroken(answer).value, "values")):
+            comments = items(session.unbroken(answer).value, "values")
+            if any(mark in str(comment.get("body")) for comment in comments):
                 return True
-            if not isinstance(answer.value, dict) or answer.value.get("isLastPage") is not False:
+            if not comments or answer.value.get("isLastPage") is not False:
                 return False
+            start += len(comments)  # fewer than asked for, where a site gives no more at once
         return False
 
     async def add(self, session: Session, number: str, act: Act, mark: str) -> None:

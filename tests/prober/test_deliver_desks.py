@@ -511,18 +511,21 @@ def test_a_service_desks_request_has_its_type_and_a_priority_only_where_one_is_c
     within(test)
 
 
-def test_a_service_desks_comments_are_looked_through_page_by_page() -> None:
+@pytest.mark.parametrize("page", [100, 50])
+def test_a_service_desks_comments_are_looked_through_page_by_page(page: int) -> None:
+    """Also where it gives fewer at once than were asked for ("up to the maximum set for these objects")."""
+
     async def test() -> None:
-        fake = FakeServiceDesk()
+        fake = FakeServiceDesk(page=page)
         async with running(fake) as url:
             await give(service_desk(url), TICKET)
             comments = fake.made[0]["comments"]
-            comments += [{"body": f"chatter {n}"} for n in range(150)]
+            comments += [{"body": f"chatter {n}"} for n in range(60)]
             await give(service_desk(url), NOTE)
             again = await give(service_desk(url), NOTE)
             assert again.detail == "127.0.0.1 has it already, in HELP-1"
-            comments[:0] = [{"body": "more chatter"} for _ in range(450)]
-            far = await give(service_desk(url), NOTE)  # past five pages nobody looks
+            comments[:0] = [{"body": "more chatter"} for _ in range(950)]
+            far = await give(service_desk(url), NOTE)  # past ten pages nobody looks
         assert far.detail == "127.0.0.1 added it to HELP-1"
 
     within(test)
