@@ -133,5 +133,5 @@ def test_without_scripts_it_says_the_same(chromium: Chromium, scene: Scene) -> N
     with visiting(chromium, scene.url, java_script_enabled=False) as page:
         page.goto(scene.story.room)
         said = page.inner_text("main")
-        for words in ("Persistent unavailability", "Call back after the intake", "+1 555 0100", "accepted"):
+        for words in ("Persistent Unavailability", "Call back after the intake", "+1 555 0100", "accepted"):
             assert words in said

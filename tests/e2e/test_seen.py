@@ -124,6 +124,7 @@ def during(sight: Sight, incident: dict[str, Any]) -> None:
     status = sight.text("/")
     assert "Current incidents" in status
     assert "Bird Email is unavailable" in status
+    assert "Unavailable since 20" in status, "the state says since when"
     assert "Bird Email is unavailable" in sight.text("/history")
     assert any("Bird Email is unavailable" in title for title in sight.titles())
     live = sight.text("/live")

@@ -44,12 +44,12 @@ def room_of(story: Story, desk: Desk | None = None) -> Html:
 def test_it_says_what_is_wrong_since_when_whose_fault_and_why(begin: Begin) -> None:
     room = room_of(begin().down().accept_all())
     what = room.inside("what")
-    assert "Condition Persistent unavailability State Open" in what
+    assert "Condition Persistent Unavailability State Open" in what
     assert "Since 2026-11-22 09:50:41 UTC" in what
     assert "Severity Critical Issue (Problème Critique, (i))" in what
     assert "Acknowledged by nobody yet" in what
     why = room.inside("why")
-    assert "Persistent unavailability" in why
+    assert "Persistent Unavailability" in why
     assert "The fault is the vendor's" in why
     assert "It began 2026-11-22 09:50:41 UTC, and was found to persist 2026-11-22 09:51:40 UTC" in why
     assert "58 of 60 measured seconds were bad" in why
@@ -83,6 +83,39 @@ def test_a_ticket_that_was_taken_without_a_number_is_not_said_to_be_missing(begi
     assert "Ticket none yet" in room_of(story).inside("what")
     story.result(ActKind.TICKET, Outcome.ACCEPTED)
     assert "Ticket accepted, its number is not known" in room_of(story).inside("what")
+
+
+def test_a_ticket_that_will_not_come_is_not_said_to_be_under_way(begin: Begin) -> None:
+    story = begin().down()
+    story.result(ActKind.TICKET, Outcome.PERMANENT, "403")
+    assert "Ticket none: every receiver refused it" in room_of(story).inside("what")
+
+
+def test_what_concerns_us_alone_has_no_ticket_and_ends_by_itself(begin: Begin) -> None:
+    story = begin().down(Condition.FAILING)
+    assert "Ticket none: this concerns on-call alone" in room_of(story).inside("what")
+    there = story.room
+    story.later(300).up(Condition.FAILING)
+    room = Html(desk_of(story).ask(there).text)
+    assert "it concerned on-call alone, and is over" in room.inside("steps")
+    assert "not yet" not in room.inside("episodes")
+
+
+def test_an_endpoint_is_named_once_and_as_it_is_written(begin: Begin) -> None:
+    room = room_of(begin().down(Condition.PARTIAL, scope="api/Account"))
+    assert "Condition Persistent Unavailability of one endpoint (api/Account) State" in room.inside("what")
+    assert "(api/Account) The fault" in room.inside("why")
+    assert "(api/Account) (api/Account)" not in room.said
+
+
+def test_nobody_is_sent_to_the_hotline_for_what_is_closed(begin: Begin) -> None:
+    story = begin().down().accept_all().later(300).up().enter(EntryKind.RESOLVE)
+    room = room_of(story)
+    assert "Call the hotline" not in room.said
+    assert "The incident is closed: there is nothing to call for." in room.inside("script")
+    assert not any((attrs.get("href") or "").startswith("tel:") for _, attrs in room.tags)
+    again = room_of(story.enter(EntryKind.REOPEN))
+    assert "Call the hotline +1 555 0100" in again.inside("script")
 
 
 def test_nobody_is_sent_to_a_hotline_that_is_not_for_it(begin: Begin) -> None:

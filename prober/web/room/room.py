@@ -90,9 +90,7 @@ class Room:
     @property
     def now(self) -> str:
         """What holds now, in words; "" for nothing."""
-        return "; ".join(
-            why.words.capitalize() + (f" ({why.scope})" if why.scope else "") for why in self.why if why.holds
-        )
+        return "; ".join(why.title + (f" ({why.scope})" if why.scope else "") for why in self.why if why.holds)
 
     @property
     def open(self) -> bool:
@@ -122,7 +120,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         article=line(severity.article if severity else ""),
         agreement=line(plan.pack.title if plan is not None else ""),
         observed=plan is not None and plan.mode is Mode.OBSERVE and head.severity != INTERNAL and not head.closed,
-        ticket=tickets.in_words(line(head.ticket)) or _without_number(acts),
+        ticket=tickets.in_words(line(head.ticket)) or _without_number(head, acts),
         ticket_mail=line(head.ticket) if tickets.is_mail(head.ticket) else "",
         phase=_phase(head, mine),
         waiting=mine.waiting if mine is not None else "",
@@ -198,6 +196,8 @@ def _no_hotline(head: IncidentHead, plan: Plan | None) -> str:
     """Why nobody calls the vendor's hotline for this incident; "" where one may."""
     if head.severity == INTERNAL:
         return "This concerns on-call alone: nothing of it is for the vendor’s hotline."
+    if head.closed:
+        return "The incident is closed: there is nothing to call for. If it is not resolved, reopen it first."
     if plan is not None and plan.pack.hotline is None:
         return "The agreement has no hotline."
     severity = plan.pack.severity(head.severity) if plan is not None else None
@@ -206,10 +206,16 @@ def _no_hotline(head: IncidentHead, plan: Plan | None) -> str:
     return ""
 
 
-def _without_number(acts: tuple[StoredAct, ...]) -> str:
-    """What stands for the number of a ticket whose receiver took it and named none; "" where none was taken."""
-    taken = any(each.act.kind is ActKind.TICKET and each.status is ActStatus.ACCEPTED for each in acts)
-    return "accepted, its number is not known" if taken else ""
+def _without_number(head: IncidentHead, acts: tuple[StoredAct, ...]) -> str:
+    """What stands for the number of a ticket: that it has none, or why there is no ticket."""
+    fates = [each.status for each in acts if each.act.kind is ActKind.TICKET]
+    if ActStatus.ACCEPTED in fates:
+        return "accepted, its number is not known"
+    if head.severity == INTERNAL:
+        return "none: this concerns on-call alone"
+    if fates and fates[-1] is ActStatus.FAILED:
+        return "none: every receiver refused it"
+    return "none" if head.closed else "none yet"
 
 
 def _script(acts: tuple[StoredAct, ...], act: Act | None, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from prober.deliver.view import View, line
 from prober.store import StoredAct
 from prober.web.reasons import place_of
 from rules.acts import Act, ActKind
-from rules.incident_state import ServiceState
+from rules.incident_state import MAILBOX, ServiceState
 from rules.reasons import REASONS
 
 #: Reasons shown of a condition.
@@ -37,7 +37,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One condition. `view` holds what texts to people say of it; `holds`: it does so now."""
+    """One condition. `scope`: what of the service it is, where `words` do not say so; `holds`: it does so now."""
 
     words: str
     whose: str
@@ -49,6 +49,11 @@ class Why:
     reasons: tuple[Reason, ...]
     rule: tuple[tuple[str, str], ...]
     holds: bool
+
+    @property
+    def title(self) -> str:
+        """The words as a heading. Names in them stay as they are."""
+        return self.words[:1].upper() + self.words[1:]
 
 
 def newest(acts: Iterable[StoredAct]) -> Act | None:
@@ -98,7 +103,7 @@ def _why(view: View, reasons: Any, *, holds: bool) -> Why:
     return Why(
         words=view.condition_words,
         whose=limb.WHOSE if view.one_limb else _WHOSE.get(view.condition, ""),
-        scope=view.scope,
+        scope="" if view.scope.startswith(MAILBOX) or f"({view.scope})" in view.condition_words else view.scope,
         onset=view.onset,
         raised=view.raised,
         measured=view.measured,
