@@ -1,6 +1,7 @@
 """What the operating system and OpenSSL raise, as the rules' Trouble. Nothing above the wire sees a library's error."""
 
 import errno
+import re
 import ssl
 
 from rules.model import Trouble
@@ -73,5 +74,7 @@ def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:
         return _BY_VERIFY_CODE.get(error.verify_code, Trouble.TLS_UNVERIFIED), error.verify_message
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Trouble.CLOSED, "closed during TLS"
-    reason = getattr(error, "reason", None) or str(error)  # only what OpenSSL itself raised has one
-    return (Trouble.TLS_ALERT if "ALERT" in reason or reason in _ALERTS else Trouble.TLS_FAILED), reason
+    # Only what OpenSSL itself raised has one, and of that only what this Python knows by name ("no application protocol" it
+    # does not): the others have words, with the line of its source behind them.
+    reason = getattr(error, "reason", None) or re.sub(r" \(_ssl\.c:\d+\)$", "", str(error))
+    return (Trouble.TLS_ALERT if "ALERT" in reason.upper() or reason in _ALERTS else Trouble.TLS_FAILED), reason

@@ -211,6 +211,8 @@ def test_what_nobody_knows_is_said_as_it_came() -> None:
     assert os_trouble(0) == (Trouble.ENGINE, "errno 0")
     assert tls_trouble(ssl.SSLError("no reason given")) == (Trouble.TLS_FAILED, "('no reason given',)")
     assert tls_trouble(ssl.SSLEOFError())[0] is Trouble.CLOSED
+    unnamed = ssl.SSLError(1, "[SSL] tlsv1 alert no application protocol (_ssl.c:1006)")  # RFC 7301 3.2: alert 120
+    assert tls_trouble(unnamed) == (Trouble.TLS_ALERT, "[SSL] tlsv1 alert no application protocol")
     unverified = ssl.SSLCertVerificationError()
     unverified.verify_code, unverified.verify_message = 23, "certificate revoked"
     assert tls_trouble(unverified) == (Trouble.TLS_UNVERIFIED, "certificate revoked")
