@@ -165,9 +165,9 @@ class Observation:
 class History:
     """What an endpoint has shown before, as far as rows of classification.md ask for it."""
 
-    tls_worked: bool = False  # a handshake with this configuration succeeded before
+    tls_worked: bool = False  # a reply came over TLS with this configuration before
     passed: bool = False  # the same input succeeded before
-    redirected: bool = False  # it has answered with a redirect before
+    redirected: bool = False  # it has answered with a redirect before; a loop that came after a success does not count
 
 
 @dataclass(frozen=True, slots=True)

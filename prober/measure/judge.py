@@ -16,7 +16,7 @@ from prober.probes.call import Call
 from rules import politeness, suspicion
 from rules.faults import classify
 from rules.machine import STALL_OVER
-from rules.model import Fault, Finding, Observation, Stage, Trouble
+from rules.model import Fault, Finding, History, Observation, Stage, Trouble
 
 log = logs.get("measure")
 
@@ -80,8 +80,8 @@ class Judge:
         if call.healthy:
             if lane.wait_until and call.begun_utc >= lane.wait_until:
                 lane.wait_until = lane.back_off = 0
-            if not lane.history.passed:
-                lane.history = replace(lane.history, passed=True, tls_worked=lane.tls or lane.history.tls_worked)
+            if call.redirected or not lane.history.passed:
+                self._remember_success(lane, call)
             self._succeed(lane, call)
             return
         observation = call.observation
@@ -111,12 +111,18 @@ class Judge:
             or call.begun < self.awake_since
         )
 
+    def _remember_success(self, lane: Lane, call: Call) -> None:
+        history = lane.history
+        lane.history = History(lane.tls or history.tls_worked, True, call.redirected or history.redirected)
+
     def _remember(self, lane: Lane, observation: Observation) -> None:
         """What later calls of this endpoint may be judged by."""
         history = lane.history
-        if observation.verified and not history.tls_worked:
+        if observation.verified and observation.trouble is None:
+            # Only a reply proves it: TLS 1.3 stands for us before the server has looked at our certificate.
             history = replace(history, tls_worked=True)
-        if (300 <= observation.code < 400 or observation.trouble is Trouble.REDIRECT_LOOP) and not history.redirected:
+        looped = observation.trouble is Trouble.REDIRECT_LOOP and not history.passed  # a new loop is no habit of old
+        if looped or 300 <= observation.code < 400:
             history = replace(history, redirected=True)
         lane.history = history
 

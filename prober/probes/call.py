@@ -25,6 +25,7 @@ class Call:
         "marks",
         "observation",
         "owner",
+        "redirected",
         "slot",
         "version",
     )
@@ -39,6 +40,7 @@ class Call:
         self.healthy = False
         self.code = 0
         self.version = 0.0  # of HTTP in the reply
+        self.redirected = False  # it came to its reply over redirects
         self.marks: list[int] = []  # absolute ends of the phases of rules.model.PHASES, 0: not reached
         self.observation: Observation | None = None
         self.owner: Any = None

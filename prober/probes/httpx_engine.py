@@ -194,7 +194,7 @@ class HttpxCall(Call):
         self.ended = now
         seen = self._seen
         self.marks = seen.marks
-        self.code, self.version = seen.code, seen.version
+        self.code, self.version, self.redirected = seen.code, seen.version, seen.redirected
         expectation = self._probe.expectation
         unmet = expectation.unmet(seen.code, seen.headers, seen.body) if trouble is None else None
         self.healthy = trouble is None and unmet is None

@@ -78,6 +78,7 @@ class Seen:
         self.cert_expiry = 0
         self.tls_version = ""
         self.version = 0.0
+        self.redirected = False
         self.notes: list[tuple[int, str, bytes]] = []
         self.streams: list[Any] = []  # of connections begun in this call
 
@@ -227,6 +228,7 @@ async def _exchange(probe: "HttpxProbe", seen: Seen, address: str | None, patien
 async def _receive(response: httpx.Response, seen: Seen) -> None:
     seen.code = response.status_code
     seen.text = response.reason_phrase
+    seen.redirected = bool(response.history)
     seen.version = _VERSIONS.get(response.http_version, 0.0)
     seen.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
     head = f"{response.http_version} {response.status_code} {response.reason_phrase}\r\n"

@@ -113,6 +113,7 @@ class FakeCall(Call):
         self.over = True
         self.ended = self.probe.world.clock.mono
         self.healthy = reply.healthy
+        self.redirected = bool(reply.fields.get("redirected"))
         if not reply.healthy:
             self.code = int(reply.fields.get("code", 0))  # type: ignore[call-overload]  # a test's own value
             self.observation = Observation(

@@ -138,6 +138,13 @@ def _silent(port: int, *, full: bool) -> Iterator[str]:
         yield host
 
 
+@pytest.mark.parametrize(("behaviour", "redirected"), [("redirect", True), ("healthy", False)])
+def test_a_call_says_whether_it_came_over_redirects(tmp_path: Path, behaviour: str, redirected: bool) -> None:
+    with http_peer(behaviour) as peer:
+        (made,) = calls(peer, tmp_path, engine="httpx", follow_redirects=True)
+    assert (made.code, made.redirected) == (200, redirected)
+
+
 def test_a_connection_that_dies_between_the_hops_of_a_redirect_is_replaced(tmp_path: Path) -> None:
     async def closes_after_each_answer(line: Line) -> None:
         request = await line.hear()

@@ -337,6 +337,26 @@ def test_what_an_endpoint_has_shown_is_remembered_for_later_calls() -> None:
     assert [h.passed for h in history] == [False, False, False, True]
 
 
+def test_a_server_that_never_took_our_certificate_is_not_accused_of_its_alerts() -> None:
+    """In TLS 1.3 the handshake stands for us before the server has looked at what we show: it has not worked by that."""
+    world = World()
+    refused = Reply(5 * MS, False, {"stage": Stage.HEADERS, "trouble": Trouble.TLS_ALERT, "verified": True})
+    world.adopt(world.lane(script=lambda _: refused))
+    world.run(4)
+    assert world.verdicts(0, 2) == [(Verdict.INCONCLUSIVE, "tls_alert")] * 3, "none of them was suspected"
+
+
+@pytest.mark.parametrize(("habit", "remembered"), [(False, False), (True, True)], ids=["never", "always"])
+def test_a_loop_is_judged_by_what_was_before_it_however_long_it_lasts(habit: bool, remembered: bool) -> None:
+    world = World()
+    well = Reply(5 * MS, True, {"redirected": habit})
+    loop = broken(Trouble.REDIRECT_LOOP)
+    plan = world.adopt(world.lane(script=lambda call: well if call.second == T0 else loop))
+    for _ in range(3):
+        world.run(1)
+        assert plan.layouts[0].lanes[0].history.redirected is remembered
+
+
 def test_a_call_that_met_no_expectation_and_is_nobodys_fault_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prober.measure.judge.classify", lambda *_: Finding(Fault.NONE, "ok"))
     world = World()
