@@ -60,17 +60,25 @@ def start(clock: Clock, span: Span, calendar: Calendar, at: int) -> Running:
 
 
 def pause(run: Running, calendar: Calendar, at: int) -> Running:
-    """It stands still from `at` on."""
-    used = run.used + max(0, between(calendar, run.since, at))
+    """It stands still from `at` on, though not from before it began or went on."""
+    at = max(at, run.since)
+    used = run.used + between(calendar, run.since, at)
     return replace(run, standing=Standing.PAUSED, since=at, used=used)
 
 
 def resume(run: Running, clock: Clock, calendar: Calendar, at: int) -> Running:
-    """It goes on at `at` with what is left; one that was late when it was paused stays due when it was."""
+    """It goes on at `at`, though not before it stood still, with what is left; one that was late then stays due when it was."""
+    at = max(at, run.since)
     going = replace(run, standing=Standing.RUNNING, since=at)
     if run.used < run.span:
         return _reckon(going, clock, calendar, at)
     return replace(going, next=_later(clock, calendar, at, run.span, run.acted) if run.acted else at, warn=())
+
+
+def revive(run: Running, clock: Clock, span: Span, calendar: Calendar, at: int) -> Running:
+    """A run that was stopped goes on at `at`, as if it had not been; what was done because it was due is done anew."""
+    going = replace(run, standing=Standing.RUNNING, span=span.on(calendar.day), acted=0, page="", ended=0)
+    return _reckon(going, clock, calendar, at)
 
 
 def resettle(run: Running, clock: Clock, span: Span, calendar: Calendar, at: int) -> Running:

@@ -6,7 +6,7 @@ from typing import Any
 from rules import clocks
 from rules.clocks import Running, Standing
 from rules.contracts.calendar import ALWAYS, Calendar
-from rules.contracts.clauses import Clock, Mark
+from rules.contracts.clauses import Clock, Mark, Span
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import RecordKind
 from rules.incident_names import clock_topic
@@ -22,13 +22,15 @@ def calendar_of(plan: Plan, name: str) -> Calendar:
 def mark(d: Draft, moment: Mark, at: int | None = None) -> None:
     """Something happened that moves clocks, at UTC second `at` (default: now)."""
     at = d.second if at is None else at
-    d.change(marks={**d.incident.marks, moment: at})
+    marks = d.incident.marks
+    d.change(marks={**marks, moment: max(at, marks.get(moment, at))})  # the newest, in whichever order they are told
     if moment is Mark.WAITING_FOR_US:
         _hold_up(d, at)
     for clock in d.plan.pack.clocks:
         run = d.incident.clock(clock.name)
         if run and run.live and moment in clock.stops:
-            _met(d, clock, run, at)
+            if not (clock.every and at < run.begun):  # told late, after a newer one: a cadence does not go back
+                _met(d, clock, run, at)
         elif moment in clock.starts and not (run and run.live):
             _start(d, clock, at)
     if moment is Mark.WAITING_FOR_THEM:
@@ -92,6 +94,22 @@ def resettle(d: Draft) -> None:
             if changed != known:
                 put(d, changed)
                 _record(d, RecordKind.CLOCK_CHANGED, clock, changed, before=known.due)
+        elif known.standing is Standing.STOPPED and known.ended > marks.get(Mark.CLOSED, 0) and span is not None:
+            _revive(d, clock, known, span)
+
+
+def _revive(d: Draft, clock: Clock, run: Running, span: Span) -> None:
+    """There is such a clock again, since the severity is what it was: it was not met, so it goes on."""
+    answered = max((d.incident.marks.get(moment, 0) for moment in clock.stops), default=0)
+    if answered > run.begun:  # while it was stopped
+        if clock.every:
+            _start(d, clock, answered)
+    elif clock.pauses:  # how long it would have stood still meanwhile is not known
+        _start(d, clock, d.second)
+    else:
+        going = clocks.revive(run, clock, span, calendar_of(d.plan, clock.calendar), d.second)
+        put(d, going)
+        _record(d, RecordKind.CLOCK_CHANGED, clock, going, before=run.due)
 
 
 def stop_all(d: Draft, why: str) -> None:

@@ -279,6 +279,88 @@ class TestStandingStill:
         s.entry(9 * HOUR, EntryKind.RESOLVE)
         assert s.detail(RecordKind.CLOCK_STOPPED)["late"] == 0
 
+    def test_told_late_that_they_need_not_wait_any_more_it_does_not_go_back(self) -> None:
+        s = with_ticket(Story(pack=pack_of(pauses=True)))
+        s.entry(600, EntryKind.WAITING_FOR_US)
+        s.entry(700, EntryKind.WAITING_FOR_THEM, when=100)
+        assert run_of(s).due == T0 + HOUR, "no second counts twice"
+        s.entry(800, EntryKind.WAITING_FOR_US, when=200)
+        s.entry(900, EntryKind.WAITING_FOR_THEM)
+        assert run_of(s).due == T0 + 300 + HOUR
+
+
+class TestToldOutOfOrder:
+    def test_an_older_update_does_not_set_a_cadence_back(self) -> None:
+        s = with_ticket(Story(pack=pack_of(every=True)))
+        s.entry(3000, EntryKind.UPDATE)
+        s.entry(3100, EntryKind.UPDATE, when=1000)
+        assert run_of(s).due == T0 + 3000 + HOUR
+        s.entry(3200, EntryKind.UPDATE, when=3150)
+        assert run_of(s).due == T0 + 3150 + HOUR
+        assert [r.detail["late"] for r in s.records if r.kind is RecordKind.CLOCK_MET] == [0, 0]
+
+    def test_what_came_before_the_recorded_start_of_a_single_clock_meets_it(self) -> None:
+        s = with_ticket(Story(pack=pack_of(starts=["intake"], stops=["call-back"])))
+        s.entry(600, EntryKind.INTAKE)
+        s.entry(700, EntryKind.CALL_BACK, when=300)
+        assert run_of(s).standing is Standing.MET
+
+
+class TestASeverityThatComesBack:
+    """The vendor set another one, under which there is no such clock, and took it back."""
+
+    def story(self, **changes: Any) -> Story:
+        return with_ticket(Story(pack=pack_of(severities=["critical"], **changes)))
+
+    def lowered_and_raised(self, s: Story) -> None:
+        s.entry(600, EntryKind.SEVERITY, value="non-critical")
+        assert run_of(s).standing is Standing.STOPPED
+        s.tick(1000)
+        s.entry(1200, EntryKind.SEVERITY, value="critical")
+
+    def test_its_clock_goes_on_as_if_it_had_not_been_stopped(self) -> None:
+        s = self.story(warn=["10m"])
+        self.lowered_and_raised(s)
+        assert run_of(s).due == T0 + HOUR
+        assert s.detail(RecordKind.CLOCK_CHANGED)["clock"] == "answer"
+        assert s.tick(3000) == ["1/page/pager/warn-answer-1"]
+        assert s.tick(HOUR) == ["1/note/mail/chase-answer-2"]
+
+    def test_what_is_over_its_time_by_then_is_done_at_once(self) -> None:
+        s = self.story()
+        s.tick(HOUR)
+        s.entry(HOUR + 60, EntryKind.SEVERITY, value="non-critical")
+        s.entry(HOUR + 120, EntryKind.SEVERITY, value="critical")
+        assert s.tick(HOUR + 121) == ["1/note/mail/chase-answer-2"]
+
+    def test_what_was_answered_meanwhile_is_not_asked_for(self) -> None:
+        s = self.story()
+        s.entry(600, EntryKind.SEVERITY, value="non-critical")
+        s.entry(700, EntryKind.UPDATE)
+        s.entry(800, EntryKind.SEVERITY, value="critical")
+        assert run_of(s).standing is Standing.STOPPED
+
+    def test_a_cadence_counts_from_what_came_meanwhile(self) -> None:
+        s = self.story(every=True)
+        s.entry(600, EntryKind.SEVERITY, value="non-critical")
+        s.entry(700, EntryKind.UPDATE)
+        s.entry(800, EntryKind.SEVERITY, value="critical")
+        assert run_of(s).due == T0 + 700 + HOUR
+
+    def test_one_that_can_stand_still_begins_anew(self) -> None:
+        s = self.story(pauses=True)
+        self.lowered_and_raised(s)
+        assert run_of(s).due == T0 + 1200 + HOUR
+
+    def test_what_ended_with_the_incident_stays_ended_when_it_is_reopened(self) -> None:
+        s = self.story()
+        s.cleared(100)
+        s.entry(200, EntryKind.RESOLVE)
+        s.entry(300, EntryKind.REOPEN)
+        s.entry(400, EntryKind.SEVERITY, value="non-critical")
+        s.entry(500, EntryKind.SEVERITY, value="critical")
+        assert run_of(s).standing is Standing.STOPPED
+
 
 class TestWhatIsDone:
     def test_the_hotline_is_not_called_again_while_a_call_is_on_its_way(self) -> None:
