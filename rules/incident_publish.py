@@ -12,6 +12,9 @@ from rules.incident_events import ConditionCleared, ConditionRaised, Entry, Reco
 from rules.incident_facts import recovery
 from rules.incident_state import Mode
 
+#: What a person may say of the progress: Statuspage's words. That it is resolved is said by closing the incident.
+PROGRESS = ("investigating", "identified", "monitoring")
+
 
 def raised(d: Draft, e: ConditionRaised) -> None:
     """A condition of the agreement holds."""
@@ -46,6 +49,9 @@ def say(d: Draft, e: Entry) -> None:
     """A person's words for everybody; without any there is nothing to say."""
     if not e.text.strip():
         d.refuse("publish needs a text: what everybody is to read", **e.told())
+        return
+    if e.value not in ("", *PROGRESS):
+        d.refuse(f"{e.value!r} is no progress; one of {', '.join(PROGRESS)}, or none", entry=e.kind.value, **e.told())
         return
     d.record(RecordKind.PUBLISHED, **e.told())
     _tell(d, "published", f"published-{e.at}", e.value, text=e.text)

@@ -22,6 +22,8 @@ from rules.incident import EntryKind
 WITHIN = 10.0
 #: Bytes of a body.
 LARGEST = 65_536
+#: Seconds by which another clock may be ahead of ours; what happened then happened now.
+_AHEAD = 60
 _TEXTS = ("by", "text", "ticket", "value")
 
 
@@ -52,7 +54,7 @@ class Entries:
         except ValueError:
             known = ", ".join(kind.value for kind in EntryKind)
             return PlainTextResponse(f"No such step; known are {known}.\n", 404)
-        step = _read(await request.body())
+        step = _read(await request.body(), self._view.now())
         if isinstance(step, str):
             return PlainTextResponse(f"{step}\n", 400)
         return await self._enter({"incident": request.path_params["incident"], "kind": kind.value, **step})
@@ -78,8 +80,8 @@ class Entries:
         return JSONResponse({"ok": False, "error": error}, 409) if error else JSONResponse({"ok": True})
 
 
-def _read(body: bytes) -> dict[str, Any] | str:
-    """The step that a body holds, or what is wrong with it."""
+def _read(body: bytes, now: float) -> dict[str, Any] | str:
+    """The step that a body holds, or what is wrong with it; `now` is UTC seconds."""
     if len(body) > LARGEST:
         return f"The body is larger than {LARGEST} bytes."
     try:
@@ -90,8 +92,12 @@ def _read(body: bytes) -> dict[str, Any] | str:
         return f"The body is a JSON object of {', '.join(_TEXTS)} and when" + (
             f", not of {unknown[0]!r}." if isinstance(step, dict) else "."
         )
-    if not all(isinstance(step.get(name, ""), str) for name in _TEXTS) or not isinstance(step.get("when", 0), int):
+    when = step.get("when", 0)
+    number = isinstance(when, int) and not isinstance(when, bool) and when >= 0
+    if not all(isinstance(step.get(name, ""), str) for name in _TEXTS) or not number:
         return f"{', '.join(_TEXTS)} are texts, and when is a number of UTC seconds."
+    if when > now + _AHEAD:
+        return "`when` is in the future: write UTC seconds (not milliseconds), or leave it out for now."
     if not step.get("by", "").strip():
         return "`by` is missing: say who enters this."
     return step

@@ -79,6 +79,9 @@ def test_without_the_token_nobody_may(headers: dict[str, str]) -> None:
         (b'{"by": "ada", "who": "ada"}', "not of 'who'"),
         (b'{"by": 7}', "are texts"),
         (b'{"by": "ada", "when": "now"}', "a number of UTC seconds"),
+        (b'{"by": "ada", "when": true}', "a number of UTC seconds"),
+        (b'{"by": "ada", "when": -5}', "a number of UTC seconds"),
+        (b'{"by": "ada", "when": 99999999999999}', "`when` is in the future: write UTC seconds (not milliseconds)"),
         (b" " * 70_000, "larger than 65536 bytes"),
     ],
 )

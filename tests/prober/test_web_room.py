@@ -367,6 +367,8 @@ def test_a_record_of_another_version_is_shown_with_what_is_small_in_it() -> None
     line = line_of(StoredRecord("i", 7, "moon_rose", {"phase": "full", "nested": {"a": 1}, "when": 5, "by": "Ada"}))
     assert (line.what, line.when, line.by) == ("Moon rose (phase: full)", 5, "Ada")
     assert line_of(StoredRecord("i", 7, "moon_rose", {})).what == "Moon rose"
+    late = line_of(StoredRecord("i", 7, "moon_rose", {"when": 1_795_341_600_000}))
+    assert late.when == 0, "no time after it was entered, which no calendar may have"
 
 
 @pytest.mark.parametrize(

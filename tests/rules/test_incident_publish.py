@@ -131,6 +131,14 @@ def test_empty_words_are_refused() -> None:
     assert made.acts == ()
 
 
+def test_a_progress_that_no_page_knows_is_refused() -> None:
+    s = story()
+    s.raised(0)
+    made = s.entry(5, EntryKind.PUBLISH, value="resolvd")
+    assert made.refused == "'resolvd' is no progress; one of investigating, identified, monitoring, or none"
+    assert made.acts == ()
+
+
 def test_a_reopening_that_is_refused_is_not_told() -> None:
     s = story()
     s.entry(5, EntryKind.REOPEN)

@@ -61,7 +61,7 @@ def line_of(record: StoredRecord) -> Line:
         text=said(detail.get("text")),
         via=_VIA.get(str(detail.get("via") or ""), line(detail.get("via"))),
         mark=_MARKS.get(record.kind, ""),
-        when=when if isinstance(when, int) and not isinstance(when, bool) else 0,
+        when=when if isinstance(when, int) and not isinstance(when, bool) and 0 < when <= record.at else 0,
     )
 
 
