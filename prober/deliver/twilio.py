@@ -28,6 +28,7 @@ from rules.acts import Act, ActKind, Outcome
 #: Where keys go, below the receiver's `callback`.
 CALLBACK = "/callbacks/twilio"
 _LOOK = 5.0  # seconds between looks at a call
+_PATIENCE = 6  # times that Twilio may fail to take a call that is to be made again, half a minute or so
 _NOBODY = frozenset({"busy", "no-answer", "failed", "canceled"})
 _GOING_ON = frozenset({"queued", "initiated", "ringing", "in-progress"})
 _LONGEST = 1_000_000  # bytes of a list of calls
@@ -41,6 +42,7 @@ class _Call:
     """What is known of the calls made for a key."""
 
     redials: int = 0
+    failed: int = 0  # redials since the last one that Twilio took which it did not take
     lost: float = 0.0  # UTC seconds at which an attempt began whose answer was lost; 0: none
 
 
@@ -124,12 +126,14 @@ class Twilio:
         if known.redials >= self._receiver.redials:
             calls = f"called {known.redials + 1} times" if known.redials else "called once"
             return Arrival(Reached.FAILED, f"{self._receiver.to}: {why}; {calls}")
-        known.redials += 1
         delivered = await self.deliver(act, key)
         if delivered.outcome is not Outcome.ACCEPTED:
+            known.failed += 1
             detail = f"{self._receiver.to}: {why}; calling again failed: {delivered.detail}"
-            permanent = delivered.outcome is Outcome.PERMANENT
-            return Arrival(Reached.FAILED if permanent else Reached.WAITING, detail, again=0.0 if permanent else _LOOK)
+            if delivered.outcome is Outcome.PERMANENT or known.failed > _PATIENCE:
+                return Arrival(Reached.FAILED, detail)
+            return Arrival(Reached.WAITING, detail, again=delivered.retry_after or _LOOK)
+        known.redials, known.failed = known.redials + 1, 0
         detail = f"{self._receiver.to}: {why}; called again"
         return Arrival(Reached.WAITING, detail, reference=delivered.reference, again=_LOOK)
 

@@ -375,6 +375,41 @@ def test_a_call_that_cannot_be_made_again_is_told(reply: bytes, reached: Reached
     within(test)
 
 
+@pytest.mark.parametrize("fault", [answer("429 Too Many Requests", headers={"Retry-After": "7"}), LOST])
+def test_a_call_that_could_not_be_made_again_at_once_does_not_count_as_made(fault: bytes | str) -> None:
+    async def test() -> None:
+        fake = FakeTwilio()
+        async with running(fake) as url:
+            delivery = twilio(url, redials=1)
+            delivered = await give(delivery)
+            fake.ends("no-answer")
+            fake.faults = [fault]
+            waits = await look(delivery, delivered.reference)
+            rings = await look(delivery, delivered.reference)
+            fake.ends("completed", 42, "human")
+            arrival = await look(delivery, rings.reference)
+        assert (waits.reached, waits.again) == (Reached.WAITING, 5.0 if fault == LOST else 7.0)
+        assert rings.reference == fake.calls[1]["sid"]
+        assert arrival.reached is Reached.DELIVERED
+        assert len(fake.calls) == 2
+
+    within(test)
+
+
+def test_a_call_that_cannot_be_made_again_for_long_has_reached_nobody() -> None:
+    async def test() -> None:
+        fake = FakeTwilio()
+        async with running(fake) as url:
+            delivery = twilio(url)
+            delivered = await give(delivery)
+            fake.ends("busy")
+            fake.faults = [answer("503 Service Unavailable")] * 7
+            seen = [(await look(delivery, delivered.reference)).reached for _ in range(7)]
+        assert seen == [Reached.WAITING] * 6 + [Reached.FAILED]
+
+    within(test)
+
+
 class Refuses(Fake):
     status = "500 Internal Server Error"
 
