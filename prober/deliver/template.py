@@ -82,6 +82,9 @@ class Template:
                     why = "the answer was lost, and the search does not show it yet"
                     return Delivered(Outcome.UNKNOWN, f"{self._exchange.host}: {why}")
                 request = self._receiver.add or self._receiver.open if adds else self._receiver.open
+                if adds and not fields["ticket"] and _names(request.url, "ticket"):
+                    why = f"{self._exchange.host}: the ticket to add to is not there"
+                    return Delivered(Outcome.PERMANENT, why)
                 return await self._send(session, request, fields)
         except Undelivered as undelivered:
             if undelivered.delivered.outcome is Outcome.UNKNOWN:
@@ -156,6 +159,12 @@ def at_path(value: Any, path: str) -> str:
         else:
             return ""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+@lru_cache(maxsize=100)
+def _names(text: str, field: str) -> bool:
+    """Whether a template uses the field."""
+    return field in meta.find_undeclared_variables(_JINJA.parse(text))
 
 
 @lru_cache(maxsize=100)

@@ -149,6 +149,17 @@ def test_a_note_and_a_resolve_go_where_what_they_belong_to_is() -> None:
     within(test)
 
 
+def test_a_note_that_finds_no_ticket_is_refused_and_goes_to_no_ticket_in_particular() -> None:
+    async def test() -> None:
+        now = Now()
+        async with running(now) as url:
+            delivered = await give(receiver(url), NOTE)
+        assert delivered == Delivered(Outcome.PERMANENT, "127.0.0.1: the ticket to add to is not there")
+        assert [request.method for request in now.requests] == ["GET"]
+
+    within(test)
+
+
 def test_a_pager_needs_one_template_alone() -> None:
     async def test() -> None:
         async with desk() as pager:
