@@ -11,7 +11,7 @@ RFC 3834 says how automatic messages show themselves, RFC 3464 how bounces do, R
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from rules.reply_marks import AUTHENTICATION, CLOSED, NUMBER, VACATION
+from rules.reply_marks import AUTHENTICATION, CLOSED, NUMBER, NUMBER_OF_SUBJECT, VACATION
 from rules.reply_values import Mail, Reply, ReplyKind, Report, Searches, Thread, Vendor, Why
 
 __all__ = [
@@ -87,8 +87,14 @@ def _automatic(mail: Mail) -> Why:
 
 def number_in(mail: Mail, patterns: Iterable[Searches] = ()) -> str:
     """The ticket's number as the mail tells it, "" when it tells none."""
-    for pattern in _both(patterns, NUMBER):
-        for text in (mail.subject, mail.text):
+    places = (mail.subject, mail.text)
+    tried = [
+        *((p, places) for p in patterns),
+        *((p, places[:1]) for p in NUMBER_OF_SUBJECT),
+        *((p, places) for p in NUMBER),
+    ]
+    for pattern, texts in tried:
+        for text in texts:
             found = pattern.search(text)
             if found and (number := (found.group(1) or "").strip()):
                 return number[:64]

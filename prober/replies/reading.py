@@ -51,9 +51,16 @@ _SILENT, _BREAKS = ("script", "style", "head"), ("br", "p", "div", "tr", "li", "
 #: Lines at which a mail begins to quote the one it answers.
 _QUOTES = re.compile(
     r"(?i)^(?:-{2,} ?(?:original message|forwarded message|ursprüngliche nachricht|message d'origine|messaggio originale"
-    r"|mensagem original|исходное сообщение).{0,80}|_{20,}|##- .{0,200} -##"
+    r"|mensagem original|исходное сообщение).{0,80}|_{20,}"
     r"|(?:on|am|le|il|em|el) .{5,200}(?:wrote|schrieb|a écrit|ha scritto|escreveu|escribió)\b.{0,100}:"
     r"|.{5,200} (?:пишет|написал\(?а?\)?) ?:)$"
+)
+#: Above which one is to answer: desks (Zendesk, Jira) begin their mails with it, and who answers them quotes below it.
+_ABOVE = re.compile(r"(?i)^(?:##-? .{0,200} -?##|[-—–_ ]*reply above this line\.?[-—–_ ]*)$")
+#: Outlook's head of what it quotes: whom it is from, and in the next line when it was sent.
+_FROM_WHOM = re.compile(r"(?i)^\*?(?:from|von|de|da|от) ?:\*? ?\S")
+_SENT = re.compile(
+    r"(?i)^\*?(?:sent|date|gesendet|datum|envoy[ée]|inviato|data|enviad[oa](?: el| em)?|fecha|отправлено|дата) ?:\*? ?\S"
 )
 
 
@@ -224,13 +231,18 @@ def _body(part: Message, defects: list[str]) -> str:
 
 
 def _unquoted(text: str) -> str:
+    given = [" ".join(line[:2_000].split()) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     lines: list[str] = []
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = " ".join(line[:2_000].split())  # noqa: PLW2901 - the same line
+    for line, after in zip(given, [*given[1:], ""], strict=True):
         if line.startswith(">"):
             continue
-        if _QUOTES.match(line[:300]):
+        if _QUOTES.match(line[:300]) or (_FROM_WHOM.match(line) and _SENT.match(after)):
             break
+        if _ABOVE.match(line[:300]):
+            if any(map(str.isalnum, "".join(lines))):
+                break
+            lines.clear()
+            continue
         if line or (lines and lines[-1]):
             lines.append(line)
         if sum(map(len, lines)) > TEXT:

@@ -42,11 +42,34 @@ def test_a_plain_mail_is_read_as_it_stands() -> None:
         ("On s'en occupe.\n\nLe dim. 22 nov. 2026 à 10:15, On-call a écrit :\nx", "On s'en occupe."),
         ("Работаем.\n\nвс, 22 нояб. 2026 г. в 10:15, On-call пишет:\nx", "Работаем."),
         ("Yes.\n-----Original Message-----\nFrom: x", "Yes."),
-        ("##- Please type your reply above this line -##\nold", ""),
+        ("Thanks.\n\n##- Please type your reply above this line -##\nYour request (4711)", "Thanks."),
+        (
+            "We are on it.\n\nFrom: On-call <a@x>\nSent: Sunday, 22 November 2026 10:15\nTo: Support\n\nx",
+            "We are on it.",
+        ),
+        ("Wir sind dran.\n\nVon: On-call\nGesendet: Sonntag\nAn: Support\n\nx", "Wir sind dran."),
+        ("*From:* On-call\n*Date:* Sunday\n\nx", ""),
+        ("From: here on we take over.\nPlease wait.", "From: here on we take over.\nPlease wait."),
     ],
 )
 def test_what_it_quotes_is_left_out(quoted: str, said: str) -> None:
     assert mail(f"From: a@b.c\nContent-Type: text/plain; charset=utf-8\n\n{quoted}").text == said
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "##- Please type your reply above this line -##",
+        "—-—-—-—\nReply above this line.",
+        "## Reply above this line ##",
+    ],
+)
+def test_what_a_desk_says_below_the_line_to_reply_above_is_read(above: str) -> None:
+    """Zendesk and Jira begin their mails with it."""
+    said = "Your request (12345) has been received."
+    head = "From: a@b.c\nContent-Type: text/{}; charset=utf-8\n\n"
+    assert mail(f"{head.format('plain')}{above}\n\n{said}").text == said
+    assert mail(f"{head.format('html')}<div>{above}</div><p>{said}</p>").text == said
 
 
 def test_html_alone_is_read_without_its_tags() -> None:
