@@ -83,14 +83,41 @@ def test_it_can_be_held_still(chromium: Chromium, house: House) -> None:
     with visiting(chromium, house.url) as page:
         moving(page)
         page.click("#hold")
-        expect(page.locator("#line")).to_have_text("It is held still.", timeout=SOON)
+        expect(page.locator("#line")).to_have_text("It is held still; newer seconds that wait: 0.", timeout=SOON)
         before = page.inner_text("#as-of")
         house.close_second({**FINE, "smtp": planted.HUNG})
-        expect(page.locator("#as-of")).not_to_have_text(before, timeout=SOON)  # it has heard of the second
+        expect(page.locator("#line")).to_have_text("It is held still; newer seconds that wait: 1.", timeout=SOON)
         assert page.inner_text("#bird-smtp .verdict") == "Available"
+        assert page.inner_text("#as-of") == before, "what stands there is as of then"
         page.click("#hold")
         expect(page.locator("#bird-smtp .verdict")).to_have_text("Unavailable", timeout=SOON)
+        expect(page.locator("#as-of")).not_to_have_text(before)
         house.close_second(FINE)
+
+
+def test_while_it_is_held_still_the_cell_under_the_pointer_is_the_one_that_is_drawn(
+    chromium: Chromium, house: House
+) -> None:
+    """Also once a minute has passed: its row would be another one in a picture that has moved on."""
+    with visiting(chromium, house.url, viewport={"width": 1280, "height": 1600}) as page:
+        moving(page)
+        page.click("#hold")
+        canvas = page.locator("#bird-smtp .canvas")
+        box = canvas.bounding_box()
+        assert box is not None
+        there = box["x"] + box["width"] * 30.5 / 60, box["y"] + box["height"] * 30.5 / 61
+        page.mouse.move(*there)
+        before = readout(page)
+        for _ in range(61):
+            house.close_second(FINE)
+        expect(page.locator("#line")).to_have_text("It is held still; newer seconds that wait: 61.", timeout=SOON)
+        page.mouse.move(0, 0)
+        page.mouse.move(*there)
+        assert readout(page) == before
+        canvas.focus()
+        last = canvas.get_attribute("aria-valuemax")
+        page.keyboard.press("End")
+        assert canvas.get_attribute("aria-valuenow") == last, "the keys stay in what is drawn, too"
 
 
 def test_a_verdict_that_lasts_is_said_aloud_and_one_second_is_not(chromium: Chromium, house: House) -> None:

@@ -14,6 +14,7 @@ export class Hour {
     this.canvas = figure.querySelector(".canvas");
     this.svg = this.canvas.querySelector("svg");
     this.end = Number(figure.dataset.end);
+    this.drawn = this.end; // as far as it is drawn; less than `end` while it is held still
     this.top = Math.floor((this.end - HOUR) / 60); // the unix minute of the first row; where the paths were drawn for
     this.cells = new Array(HOUR).fill(null); // by second modulo an hour
     this.minutes = new Map();
@@ -52,11 +53,11 @@ export class Hour {
   }
 
   /** The newest second of which something is known. */
-  newest() {
-    for (let second = this.end - 1; second >= this.end - 30; second -= 1) {
-      if (this.cells[second % HOUR]) return second;
+  newest(end = this.end) {
+    for (let second = end - 1; second >= end - 30; second -= 1) {
+      if (this.cell(second)) return second;
     }
-    return this.end - 1;
+    return end - 1;
   }
 
   cell(second) {
@@ -66,6 +67,7 @@ export class Hour {
   // drawing
 
   draw() {
+    this.drawn = this.end;
     const paths = Object.fromEntries(VERDICTS.map((verdict) => [verdict, ""]));
     let first = this.end - HOUR;
     while (first < this.end) {
@@ -168,8 +170,8 @@ export class Hour {
     const box = this.canvas.getBoundingClientRect();
     const column = Math.floor(((event.clientX - box.left) / box.width) * 60);
     const row = Math.floor(((event.clientY - box.top) / box.height) * 61);
-    const second = (Math.floor((this.end - HOUR) / 60) + row) * 60 + Math.min(59, Math.max(0, column));
-    return second >= this.end - HOUR && second < this.end ? second : null;
+    const second = (Math.floor((this.drawn - HOUR) / 60) + row) * 60 + Math.min(59, Math.max(0, column));
+    return second >= this.drawn - HOUR && second < this.drawn ? second : null;
   }
 
   point(second) {
@@ -178,21 +180,21 @@ export class Hour {
   }
 
   key(event) {
-    const from = this.cursor ?? this.newest();
+    const from = this.cursor ?? this.newest(this.drawn);
     const steps = {
       ArrowLeft: () => from - 1,
       ArrowRight: () => from + 1,
       ArrowUp: () => from - 60,
       ArrowDown: () => from + 60,
-      Home: () => this.end - HOUR,
-      End: () => this.end - 1,
+      Home: () => this.drawn - HOUR,
+      End: () => this.drawn - 1,
       PageUp: () => this.change(from, -1),
       PageDown: () => this.change(from, 1),
     };
     if (!steps[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     this.pointed = null;
-    this.cursor = Math.min(this.end - 1, Math.max(this.end - HOUR, steps[event.key]()));
+    this.cursor = Math.min(this.drawn - 1, Math.max(this.drawn - HOUR, steps[event.key]()));
     this.tell();
   }
 
@@ -200,7 +202,7 @@ export class Hour {
   change(from, step) {
     const verdict = this.cell(from)?.verdict;
     let second = from;
-    while (second + step >= this.end - HOUR && second + step < this.end) {
+    while (second + step >= this.drawn - HOUR && second + step < this.drawn) {
       second += step;
       if (this.cell(second)?.verdict !== verdict) return second;
     }
@@ -209,13 +211,13 @@ export class Hour {
 
   /** Show the second that is pointed at, else the chosen one, else the newest. */
   tell() {
-    if (this.cursor !== null) this.cursor = Math.max(this.cursor, this.end - HOUR);
-    const second = this.pointed ?? this.cursor ?? this.newest();
+    if (this.cursor !== null) this.cursor = Math.max(this.cursor, this.drawn - HOUR);
+    const second = this.pointed ?? this.cursor ?? this.newest(this.drawn);
     const words = `${clock(second)} UTC: ${describe(this.cell(second))}`;
     this.figure.querySelector(".readout").textContent = words;
-    const chosen = this.cursor ?? this.newest();
-    this.canvas.setAttribute("aria-valuemin", String(this.end - HOUR));
-    this.canvas.setAttribute("aria-valuemax", String(this.end - 1));
+    const chosen = this.cursor ?? this.newest(this.drawn);
+    this.canvas.setAttribute("aria-valuemin", String(this.drawn - HOUR));
+    this.canvas.setAttribute("aria-valuemax", String(this.drawn - 1));
     if (this.canvas.getAttribute("aria-valuenow") !== String(chosen)) {
       this.canvas.setAttribute("aria-valuenow", String(chosen));
     }

@@ -17,7 +17,8 @@ for (const figure of document.querySelectorAll("figure.hour")) {
 }
 for (const each of document.querySelectorAll(".scripted")) each.hidden = false;
 
-let held = false;
+let held = 0; // since which second it is held still; 0: it is not
+let newest = Math.max(0, ...[...hours.values()].map((hour) => hour.end - 1));
 let heard = Date.now();
 let last = main.dataset.after;
 let due = false;
@@ -28,6 +29,7 @@ const changed = new Set();
 function draw() {
   due = false;
   if (held) return;
+  if (changed.size) stamp();
   for (const hour of changed) hour.draw();
   changed.clear();
 }
@@ -71,10 +73,15 @@ function take(event) {
     changed.add(hour);
     speak(hour);
   }
-  const now = new Date(heard).toISOString();
+  newest = Math.max(newest, second);
+  soon();
+}
+
+// By the prober's clock, not by this one's.
+function stamp() {
+  const now = new Date((newest + 1) * 1000).toISOString();
   asOf.dateTime = `${now.slice(0, 19)}Z`;
   asOf.textContent = `${now.slice(0, 10)} ${now.slice(11, 19)} UTC`;
-  soon();
 }
 
 function say(words, state) {
@@ -88,7 +95,7 @@ function open() {
   events = new EventSource(`/live?after=${encodeURIComponent(last)}`);
   events.addEventListener("open", () => {
     heard = Date.now();
-    say("It moves as time passes.", "moving");
+    tell();
   });
   events.addEventListener("second", take);
   events.addEventListener("reset", () => {
@@ -101,20 +108,23 @@ function open() {
   });
 }
 
-setInterval(() => {
+function tell() {
   const silence = Math.round((Date.now() - heard) / 1000);
   if (events.readyState === EventSource.OPEN && silence >= SILENT) {
     say(`No second has closed for ${silence} s.`, "broken");
   } else if (events.readyState === EventSource.OPEN) {
-    say(held ? "It is held still." : "It moves as time passes.", "moving");
+    say(held ? `It is held still; newer seconds that wait: ${newest - held}.` : "It moves as time passes.", "moving");
   }
-}, 1000);
+}
+
+setInterval(tell, 1000);
 
 const button = document.getElementById("hold");
 button.hidden = false;
 button.addEventListener("click", () => {
-  held = !held;
-  button.setAttribute("aria-pressed", String(held));
+  held = held ? 0 : newest;
+  button.setAttribute("aria-pressed", String(held > 0));
+  tell();
   soon();
 });
 
