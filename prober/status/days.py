@@ -34,9 +34,9 @@ class Day:
     def date(self) -> str:
         return dt.datetime.fromtimestamp(self.start, dt.UTC).strftime("%Y-%m-%d")
 
-    def unmeasured(self, now: float) -> int:
-        """Seconds of the day, as far as it has passed at UTC second `now`, of which nothing is known."""
-        return max(0, min(DAY, int(now) - self.start) - self.measured)
+    def unmeasured(self, until: float) -> int:
+        """Seconds of the day before UTC second `until`, at which its last seconds are yet to close, of which nothing is known."""
+        return max(0, min(DAY, int(until) - self.start) - self.measured)
 
 
 def uptime(days: Iterable[Day]) -> float | None:
@@ -83,6 +83,10 @@ class Ledger:
             for verdict, n in sums(cut((run,), start, end)).items():
                 counts[verdict] += n
             start = end
+
+    def until(self, now: int, lag: int) -> int:
+        """The first UTC second that may still be measured: seconds close up to `lag` seconds late, what is older never will."""
+        return self._through if now - lag <= self._through <= now else now
 
     def days(self, now: int) -> tuple[Day, ...]:
         """The days shown, oldest first, today last."""

@@ -17,11 +17,12 @@ STATUSES = (INVESTIGATING, IDENTIFIED, MONITORING)
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One thing that was said, at UTC second `at`."""
+    """One thing that was said, at UTC second `at`. `typed`: a person's words, in whatever language."""
 
     at: int
     status: str
     text: str
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,9 @@ class _Story:
                 self._say(record.at, status, words.STEPS[detail["step"]])
             case "published":
                 value = detail.get("value")
-                self._say(record.at, value if value in STATUSES else status, words.published(detail.get("text")))
+                self._say(
+                    record.at, value if value in STATUSES else status, words.published(detail.get("text")), typed=True
+                )
 
     def _hold(self, record: StoredRecord) -> None:
         condition = words.condition_of(record.detail)
@@ -124,8 +127,8 @@ class _Story:
         onset = record.detail.get("onset")
         self.began = self.began or (onset if isinstance(onset, int) else 0)
 
-    def _say(self, at: int, status: str, text: str) -> None:
-        self.updates.append(Update(at, status, text))
+    def _say(self, at: int, status: str, text: str, *, typed: bool = False) -> None:
+        self.updates.append(Update(at, status, text, typed))
 
 
 class Chronicle:

@@ -21,12 +21,16 @@ _STALE = 60
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A service (`channel` "") or one of its channels. `days` is empty while the store cannot be read."""
+    """A service (`channel` "") or one of its channels. `days` is empty while the store cannot be read.
+
+    `until`: the first UTC second that may still be measured.
+    """
 
     channel: str
     title: str
     standing: Standing
     days: tuple[Day, ...] = ()
+    until: int = 0
 
     @property
     def uptime(self) -> float | None:
@@ -77,10 +81,11 @@ def title_of(settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the store says, at UTC second `at`."""
+    """What the store says. `until`: of each series, the first UTC second that may still be measured."""
 
     recent: Mapping[SeriesKey, Mapping[Verdict, int] | None]
     days: Mapping[SeriesKey, tuple[Day, ...]]
+    until: Mapping[SeriesKey, int]
     incidents: tuple[PublicIncident, ...]
 
 
@@ -109,6 +114,7 @@ class Painter:
         return Found(
             {key: recent(reader, key, now, *_window(settings, key)) for key in keys},
             {key: ledger.days(now) for key, ledger in self._ledgers.items()},
+            {key: ledger.until(now, _window(settings, key)[1]) for key, ledger in self._ledgers.items()},
             self._chronicle.read(reader, titles),
         )
 
@@ -144,20 +150,21 @@ def paint(snapshot: Snapshot, found: Found | None, windows: tuple[Planned, ...],
 def _service(snapshot: Snapshot, name: str, service: Service, found: Found | None, *, on: bool) -> PublicService:
     held = _held(snapshot, name)
     seen = {channel: _recent(snapshot, SeriesKey(name, channel), found) for channel in ("", *_channels(service))}
-    days = found.days if found else {}
+
+    def line(channel: str, title: str, standing: Standing) -> Line:
+        key = SeriesKey(name, channel)
+        if found is None or key not in found.days:
+            return Line(channel, title, standing)
+        return Line(channel, title, standing, found.days[key], found.until[key])
+
     lines = tuple(
-        Line(
-            channel,
-            CHANNELS[channel],
-            channel_standing(channel, held, seen[channel], maintenance=on),
-            days.get(SeriesKey(name, channel), ()),
-        )
+        line(channel, CHANNELS[channel], channel_standing(channel, held, seen[channel], maintenance=on))
         for channel in _channels(service)
     )
     standing = service_standing(held, seen[""], maintenance=on)
     if standing.state is State.UNAVAILABLE and lines and not any(x.standing.state is State.UNAVAILABLE for x in lines):
-        lines = tuple(replace(line, standing=standing) if _bad(seen[line.channel]) else line for line in lines)
-    return PublicService(name, Line("", service.title or name, standing, days.get(SeriesKey(name), ())), lines)
+        lines = tuple(replace(each, standing=standing) if _bad(seen[each.channel]) else each for each in lines)
+    return PublicService(name, line("", service.title or name, standing), lines)
 
 
 def _bad(sums: Mapping[Verdict, int] | None) -> bool:

@@ -97,7 +97,7 @@ def page(html: Callable[..., str]) -> Callable[[Picture], str]:
 def values(picture: Picture) -> dict[str, Any]:
     """What the page's template takes."""
     services = [
-        (_shown(service.whole, picture.now), [_shown(line, picture.now) for line in service.channels], service.name)
+        (_shown(service.whole), [_shown(line) for line in service.channels], service.name)
         for service in picture.services
     ]
     upcoming = [w for w in picture.planned if w.end > picture.now][:MOST]
@@ -158,7 +158,7 @@ def _date(second: float) -> str:
     return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d")
 
 
-def _shown(line: Line, now: float) -> Shown:
+def _shown(line: Line) -> Shown:
     standing = line.standing
     words = WORDS[standing.state]
     if standing.since:
@@ -166,7 +166,7 @@ def _shown(line: Line, now: float) -> Shown:
     if standing.why:
         words += f": {standing.why}"
     began = next((n for n, day in enumerate(line.days) if day.measured), 0)
-    unmeasured = sum(day.unmeasured(now) for day in line.days[began:])
+    unmeasured = sum(day.unmeasured(line.until) for day in line.days[began:])
     return Shown(
         line,
         words,
@@ -174,7 +174,7 @@ def _shown(line: Line, now: float) -> Shown:
         percent(line.uptime),
         f"since {line.days[began].date} (not measured before)" if began else "in the last 90 days",
         lasting(unmeasured) if unmeasured else "",
-        bars(line.days, now),
+        bars(line.days, line.until),
     )
 
 

@@ -43,3 +43,38 @@ def test_a_telephone_shows_the_days_that_a_finger_can_tell_apart(chromium: Chrom
         page.goto("/")
         days = page.locator(".days").first.locator("li")
         assert sum(days.nth(n).is_visible() for n in range(90)) == 30
+
+
+def test_it_renews_itself_when_it_is_looked_at_again(chromium: Chromium, house: House) -> None:
+    with visiting(chromium, house.url) as page:
+        page.goto("/")
+        page.evaluate("document.querySelector('.overall strong').textContent = 'as it was an hour ago'")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator(".overall strong")).not_to_have_text("as it was an hour ago")
+
+
+def test_a_day_that_was_tapped_keeps_it_from_renewing_for_a_while_alone(chromium: Chromium, house: House) -> None:
+    """On a telephone what was tapped last has the focus for good."""
+    with visiting(chromium, house.url) as page:
+        page.clock.install()
+        page.goto("/")
+        row = page.locator(".days").first
+        row.locator("li").nth(80).focus()
+        page.evaluate("document.querySelector('.overall strong').textContent = 'as it was'")
+        page.clock.run_for(60_000)
+        assert page.inner_text(".overall strong") == "as it was"
+        page.clock.run_for(90_000)
+        expect(page.locator(".overall strong")).not_to_have_text("as it was")
+        expect(row.locator("li").nth(80)).to_be_focused()
+        assert page.locator("#stale").inner_text() == ""
+
+
+def test_it_says_when_it_cannot_be_renewed(chromium: Chromium, house: House) -> None:
+    with visiting(chromium, house.url) as page:
+        page.clock.install()
+        page.goto("/")
+        page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('no answer')); }")
+        page.clock.run_for(60_000)
+        assert page.locator("#stale").inner_text() == ""
+        page.clock.run_for(90_000)
+        expect(page.locator("#stale")).to_contain_text("This page cannot be brought up to date at the moment")

@@ -106,6 +106,19 @@ def test_a_service_and_its_channels_that_are_well_are_operational(store: Path) -
     assert "Current incidents" not in said
 
 
+def test_seconds_that_are_yet_to_close_are_not_said_to_be_unmeasured(store: Path) -> None:
+    """They have no verdict yet. Those that no call can be open for any more have none either, and are."""
+    first = TODAY - 3 * ps.DAY
+    ps.write(store, ps.seconds(LAST - 10, (first, LAST - 9, UP)))
+    said = page(fit(Desk(store=store))).said
+    assert "Bird Email: 100 % available since 2026-11-19 (not measured before) " in said
+    assert "not measured," not in said
+    assert "2026-11-22: 100 % available, 0 s unavailable " in said
+    gone = fit(Desk(store=store))
+    gone.clock.utc += 100
+    assert "2026-11-22: 100 % available, 0 s unavailable, 1 min 51 s not measured" in page(gone).said
+
+
 def test_what_is_unavailable_says_so_and_since_when(store: Path) -> None:
     ps.write(store, ps.seconds(LAST, (TODAY, LAST - 90, UP), (LAST - 90, LAST + 1, DOWN)))
     desk = fit(Desk(store=store))
@@ -526,3 +539,28 @@ def test_a_defect_shows_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = desk.ask("/history")
     assert (answer.status_code, answer.text) == (500, "Internal error.\n")
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_is_over_is_not_marked_as_if_it_were_now(store: Path) -> None:
+    began, ended = LAST - 5000, LAST - 4000
+    ps.write(store, ps.seconds(LAST, (TODAY, LAST + 1, UP)))
+    records = [
+        ps.raised("i", began),
+        ps.record("i", ended - 9, RecordKind.RECOVERED),
+        ps.record("i", ended, RecordKind.CLOSED),
+    ]
+    ps.write(store, ps.incident("i", *records, phase="closed", recovered=ended - 9, closed=ended))
+    ps.write(store, ps.incident("j", ps.raised("j", LAST - 60)))
+    marks = [attrs["class"] for tag, attrs in page(fit(Desk(store=store))).tags if tag == "article"]
+    assert marks == ["incident impact-critical", "incident over"]
+
+
+def test_our_words_are_read_from_the_left_whatever_a_service_is_called(store: Path) -> None:
+    """A person's are read as they begin."""
+    said = ps.record("i", LAST - 30, RecordKind.PUBLISHED, by="Ada", text="הדואר מתעכב")
+    ps.write(store, ps.seconds(LAST, (TODAY, LAST + 1, UP)))
+    ps.write(store, ps.incident("i", ps.raised("i", LAST - 60), said))
+    tags = page(fit(Desk(service(title="שירות דואר"), store=store))).tags
+    directions = [attrs.get("dir") for _, attrs in tags if attrs.get("class") == "said"]
+    assert directions[0] == "auto"
+    assert set(directions[1:]) == {None}
