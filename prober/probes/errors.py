@@ -33,8 +33,8 @@ _BY_ERRNO: dict[int, Trouble] = {
     errno.ENOMEM: Trouble.NO_MEMORY,
 }
 
-#: A family that this machine has not, or may not use: of several addresses tried, another one's trouble says more.
-FAMILY_TROUBLES = frozenset({Trouble.NO_ROUTE, Trouble.NOT_PERMITTED})
+#: A family that this machine has not, or may not use, or that leads nowhere.
+_FAMILY_TROUBLES = (Trouble.NO_ROUTE, Trouble.NOT_PERMITTED, Trouble.HOST_UNREACHABLE)
 #: What kept us from trying an address at all: no other address's trouble can stand for it (invariant 5).
 UNTRIED_TROUBLES = frozenset({Trouble.NO_DESCRIPTORS, Trouble.NO_PORTS, Trouble.NO_MEMORY, Trouble.ENGINE})
 
@@ -66,6 +66,21 @@ _ALERTS = frozenset(
 def os_trouble(code: int) -> tuple[Trouble, str]:
     """The trouble that an errno shows, and its name for people ("ECONNREFUSED")."""
     return _BY_ERRNO.get(code, Trouble.ENGINE), errno.errorcode.get(code, f"errno {code}")
+
+
+def says_more(trouble: Trouble, than: Trouble) -> bool:
+    """Whether, of two addresses of one server that have failed, this one's trouble stands for the call.
+
+    One family's failure is a diagnostic (classification.md, rule 10): what the server's other addresses do says more. Of two
+    that say as much, the later one stands.
+    """
+    return _weight(trouble) >= _weight(than)
+
+
+def _weight(trouble: Trouble) -> int:
+    if trouble in UNTRIED_TROUBLES:
+        return len(_FAMILY_TROUBLES) + 1
+    return _FAMILY_TROUBLES.index(trouble) if trouble in _FAMILY_TROUBLES else len(_FAMILY_TROUBLES)
 
 
 def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:

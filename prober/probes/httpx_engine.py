@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from prober.probes.call import Call, phase_durations
+from prober.probes.errors import says_more
 from prober.probes.http import Expectation, named
 from prober.probes.httpx_exchange import Loop, Seen, exchange
 from prober.probes.target import context_for
@@ -166,6 +167,7 @@ class HttpxCall(Call):
     async def _run(self) -> None:
         probe = self._probe
         *_, last = probe.addresses
+        failed: Seen | None = None  # the address that failed and says most of the server
         for address in probe.addresses:
             patience = None if address == last else PATIENCE
             seen = await self._attempt(address, patience)
@@ -176,6 +178,9 @@ class HttpxCall(Call):
                 break
             if address is not None:
                 self._tried.append(f"{address} {seen.detail}")
+            if failed is None or failed.trouble is None or says_more(seen.trouble, failed.trouble):
+                failed = seen
+            seen = self._seen = failed
         seen.ended = time.monotonic_ns()
         with contextlib.suppress(RuntimeError):  # the measuring loop is closing: nobody waits for the end
             probe.engine.measuring.call_soon_threadsafe(self._end, seen.trouble, seen.detail, seen.ended)

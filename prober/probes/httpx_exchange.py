@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from prober.probes.coding import undone
 from prober.probes.connection import expiry_of, show_address
-from prober.probes.errors import os_trouble, tls_trouble
+from prober.probes.errors import os_trouble, says_more, tls_trouble
 from prober.probes.http import BODY, MOST
 from rules.model import HTTP_PHASES, Stage, Trouble
 
@@ -275,11 +276,19 @@ _DNS: dict[int, Trouble] = {
 }
 
 
+def _addresses_tried(error: BaseException) -> list[tuple[Trouble, str]]:
+    """What each of a name's addresses failed by, where this is the group of their errors."""
+    errors = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return [os_trouble(this.errno) for this in errors if isinstance(this, OSError) and this.errno]
+
+
 def _trouble(error: BaseException) -> tuple[Trouble, str]:
     """What httpx raised, as the rules' Trouble: by what the socket or TLS said underneath where that is known."""
     if isinstance(error, httpx.ConnectTimeout):  # our own patience with this address, whatever it was waiting for
         return Trouble.TIMEOUT, "ETIMEDOUT"
     for cause in _causes(error):
+        if tried := _addresses_tried(cause):
+            return reduce(lambda best, this: this if says_more(this[0], best[0]) else best, tried)
         if isinstance(cause, ssl.SSLError):
             return tls_trouble(cause)
         if isinstance(cause, socket.gaierror):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from prober.probes.errors import FAMILY_TROUBLES, UNTRIED_TROUBLES, os_trouble
+from prober.probes.errors import UNTRIED_TROUBLES, os_trouble, says_more
 from prober.probes.reactor import WRITABLE, Reactor
 from rules.model import Trouble
 
@@ -97,10 +97,7 @@ class Race:
 
     def _note(self, address: Any, trouble: Trouble, detail: str) -> None:
         self.errors.append(f"{address[0]} {detail}")
-        last = self._last[0]
-        if trouble in UNTRIED_TROUBLES or (
-            last not in UNTRIED_TROUBLES and (trouble not in FAMILY_TROUBLES or last in FAMILY_TROUBLES)
-        ):
+        if says_more(trouble, self._last[0]):
             self._last = (trouble, detail)
 
     def timed_out(self) -> tuple[Trouble, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gzip
 import os
 import socket
@@ -110,6 +111,17 @@ def test_fixed_addresses_are_tried_in_turn_and_the_name_stays(tmp_path: Path) ->
     with closed_port() as port:
         seen = call(f"http://localhost:{port}/", tmp_path, engine="httpx", resolve=["127.0.0.1"])
         assert (seen.trouble, seen.family_errors) == (Trouble.REFUSED, ("127.0.0.1 ECONNREFUSED",))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_fixed_addresses_that_fail_the_one_that_says_most_of_the_server_stands(tmp_path: Path, turned: bool) -> None:
+    nowhere = "224.0.0.1"  # no connection leads to a group of hosts: as if we had no route there
+    with closed_port() as port:
+        addresses = ["127.0.0.1", nowhere]
+        url = f"http://localhost:{port}/"
+        seen = call(url, tmp_path, engine="httpx", resolve=addresses[::-1] if turned else addresses)
+    assert (seen.stage, seen.trouble) == (Stage.CONNECT, Trouble.REFUSED)
+    assert sorted(seen.family_errors) == ["127.0.0.1 ECONNREFUSED", f"{nowhere} ENETUNREACH"]
 
 
 @pytest.mark.parametrize("tls", ["none", "good"])
@@ -320,6 +332,13 @@ def _caused(error: Exception, cause: BaseException) -> Exception:
         (
             _caused(httpx.ConnectError("x"), ExceptionGroup("all", [OSError("?"), ConnectionRefusedError(111, "no")])),
             Trouble.REFUSED,
+        ),
+        (
+            _caused(
+                httpx.ConnectError("x"),
+                ExceptionGroup("all", [OSError(errno.ENETUNREACH, "IPv6"), OSError(errno.ECONNREFUSED, "IPv4")]),
+            ),
+            Trouble.REFUSED,  # one family's failure says nothing of the server
         ),
         (_caused(httpx.ConnectError("x"), socket.gaierror(socket.EAI_NONAME, "unknown")), Trouble.DNS_NXDOMAIN),
         (_caused(httpx.ConnectError("x"), socket.gaierror(socket.EAI_AGAIN, "later")), Trouble.DNS_SERVFAIL),

@@ -123,6 +123,8 @@ def opening(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, int]], None]
         (errno.EMFILE, errno.ECONNREFUSED, Trouble.NO_DESCRIPTORS),
         (errno.EADDRNOTAVAIL, errno.ECONNRESET, Trouble.NO_PORTS),
         (errno.ECONNRESET, errno.ECONNREFUSED, Trouble.REFUSED),
+        (errno.ECONNREFUSED, errno.EHOSTUNREACH, Trouble.REFUSED),  # IPv6 that leads nowhere, found out late
+        (errno.EHOSTUNREACH, errno.ENETUNREACH, Trouble.HOST_UNREACHABLE),
     ],
 )
 def test_what_kept_us_from_trying_an_address_is_never_anothers_fault(
