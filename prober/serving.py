@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class Serving:
             links = Links.of(settings, key)
             receivers = build(settings, self._guard, self._following.follower, links)
             keys = [(service, channel, endpoint, Kind(kind)) for service, channel, endpoint, kind in message["keys"]]
-            board = Board.open(message["board"], keys)
+            board = _board(message["board"], keys)
         except (ProberError, OSError, ValueError) as error:
             if not self.configured.is_set():
                 raise SetupError(f"the serving process cannot use the configuration: {error}") from error
@@ -145,6 +146,20 @@ class Serving:
     def _act(self, message: Message) -> None:
         act = act_of(message["act"])
         self._outbox.offer(act, earlier=[_result_of(act.id, entry) for entry in message.get("earlier") or ()])
+
+
+def _board(path: str, keys: Sequence[tuple[str, str, str, Kind]]) -> Board:
+    """The board at `path`; an empty one where it has gone by now.
+
+    A reload has then replaced it while this message waited here, and the next message brings the new one. Acts that come
+    between the two need the receivers of this one.
+    """
+    try:
+        return Board.open(path, keys)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENXIO):  # nothing of that number, or a socket by now
+            raise
+    return Board.create(keys)
 
 
 def act_of(entry: Mapping[str, Any]) -> Act:

@@ -209,6 +209,29 @@ def test_a_reload_goes_to_the_measuring_process_and_back(tmp_path: Path) -> None
         assert "prober_config_last_reload_successful 0.0" in serving.client.get("/metrics").text
 
 
+def test_a_reload_while_it_starts_does_not_end_it(tmp_path: Path) -> None:
+    """The first configuration's board has gone by the time it is read; acts before the second one find their receivers."""
+    with Pager() as phone, served() as serving:
+        measure, raw = serving.measure, RAW | {"on_call": [{"webhook": {"url": phone.url}}]}
+        new, old = Board.create(KEYS), measure.board
+        old.close()
+        measure.setup(tmp_path, raw)
+        measure.send({"type": "act", "act": ACT})
+        measure.board = new
+        measure.setup(tmp_path, raw)
+        measure.expect("ready")
+        assert measure.expect("attempt")["outcome"] == "accepted"
+        assert phone.came.get(timeout=40)["key"] == ID
+        called(new, 0, [0.001] * len(HTTP_PHASES))
+        measure.send(second(1), totals())
+        serving.wait_for("/-/ready", 200)
+        assert (
+            'probe_success{service="bird",channel="api",endpoint="account"} 1.0' in serving.client.get("/metrics").text
+        )
+        measure.link.close()
+        assert "cannot" not in ended(serving)
+
+
 def test_a_configuration_that_is_no_good_here_leaves_everything_as_it_was(tmp_path: Path) -> None:
     with served() as serving:
         measure = begun(serving, tmp_path)
