@@ -17,10 +17,10 @@ from typing import Literal, Self
 
 from prober.errors import ProberError
 
-#: Bytes of a line, and of a literal, that are taken.
-_LINE, _LITERAL = 65_536, 1_048_576
-#: Lines that one command may be answered by.
-_LINES = 10_000
+#: Bytes of a line, and of a literal, that are taken: a hundred thousand UIDs stand in one line.
+_LINE, _LITERAL = 1_048_576, 1_048_576
+#: Lines, and bytes in all, that one command may be answered by.
+_LINES, _ANSWER = 10_000, 4_194_304
 _LITERAL_END = re.compile(rb"\{(\d{1,10})\}$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -230,13 +230,15 @@ class Imap:
 
     async def _answers(self, tag: bytes, name: str) -> list[Line]:
         lines: list[Line] = []
+        total = 0
         while True:
             line = await self._line()
             self._refused(tag, line, name)
             if line.text.startswith(tag + b" "):
                 return lines
             lines.append(line)
-            if len(lines) > _LINES:
+            total += len(line.text) + sum(map(len, line.literals))
+            if len(lines) > _LINES or total > _ANSWER:
                 raise ImapError(f"{name} is answered without end")
 
     def _refused(self, tag: bytes, line: Line, name: str) -> None:

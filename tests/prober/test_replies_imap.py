@@ -184,12 +184,22 @@ def against(
     asyncio.run(wrapped())
 
 
+def test_a_folder_of_a_hundred_thousand_mails_is_searched() -> None:
+    uids = list(range(1_000_000, 1_100_000))
+
+    async def work(imap: Imap) -> None:
+        assert await imap.after(0) == uids
+
+    answer = b"* SEARCH " + b" ".join(b"%d" % uid for uid in uids) + b"\r\n{tag} OK\r\n"
+    against(script(SEARCH=answer), work)
+
+
 @pytest.mark.parametrize(
     ("greeting", "words"),
     [
         (b"* BYE go away\r\n", "greets with"),
         (b"HTTP/1.1 400 Bad\r\n", "greets with"),
-        (b"x" * 200_000, "line without end"),
+        (b"x" * 3_000_000, "line without end"),
     ],
 )
 def test_what_greets_as_no_imap_server_is_told(greeting: bytes, words: str) -> None:
@@ -206,7 +216,8 @@ def test_what_greets_as_no_imap_server_is_told(greeting: bytes, words: str) -> N
         (b"", "has closed the connection"),
         (b"* x\r\n" * 10_001, "without end"),
         (b"* 1 FETCH (BODY[] {99999999}\r\n", "more than was asked for"),
-        (b"y" * 100_000, "line without end"),
+        (b"y" * 3_000_000, "line without end"),
+        ((b"* " + b"z" * 900_000 + b"\r\n") * 5, "without end"),
     ],
 )
 def test_every_misbehaviour_ends_in_words(answer: bytes, words: str) -> None:
