@@ -196,9 +196,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path, migrations: Sequence[Sequence[str]]) -> sqlite3.Connection:
-    with path.open("rb") as file:
-        if file.read(16) not in (b"", _MAGIC):
-            raise NotOursError(path, "this is not an SQLite database; name another file as `store`")
+    try:
+        with path.open("r+b") as file:  # SQLite would read what cannot be written, and fail with the first second
+            head = file.read(16)
+    except OSError as error:
+        raise ReadOnlyError(
+            path, f"cannot be written ({error.strerror}); check owner and mode of the file and its directory"
+        ) from None
+    if head not in (b"", _MAGIC):
+        raise NotOursError(path, "this is not an SQLite database; name another file as `store`")
     # Looked at before anything is written to it: a foreign file stays as it is. Where there is no log all is in the file,
     # and it is read as it stands: else SQLite would leave a log and its index behind, ours beside somebody else's file.
     alone = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"

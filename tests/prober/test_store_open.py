@@ -1,5 +1,6 @@
 """Opening a store: what is wrong with it is said, with what to do, and nothing of it is touched."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recording import API, OK, T0, Recorder, write
@@ -17,6 +19,7 @@ from prober.store import (
     NoStoreError,
     NotOursError,
     Reader,
+    ReadOnlyError,
     Store,
     StoreError,
     StoreLockedError,
@@ -76,6 +79,23 @@ def test_what_is_not_ours_is_refused_and_left_as_it_is(path: Path, make: Callabl
     assert path.is_file() == (before is not None)
     if before is not None:
         assert path.read_bytes() == before
+
+
+def test_a_store_that_may_only_be_read_is_refused_at_the_start(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backup that somebody else put back, say; the superuser, whom no mode hinders, may run this test."""
+    Store.open(path).close()
+    opened = Path.open
+
+    def refused(self: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if self == path and set(mode) & set("wa+"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return opened(self, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ReadOnlyError, match=r"cannot be written \(Permission denied\); check owner and mode"):
+        Store.open(path)
+    monkeypatch.undo()
+    Store.open(path).close()
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
