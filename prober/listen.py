@@ -11,6 +11,10 @@ log = logs.get("run")
 
 _BACKLOG = 512
 _AGAIN = 0.05  # seconds
+_WAYS_OUT = {
+    errno.EADDRINUSE: "a free address, or stop the program that has it",
+    errno.EACCES: "a port from 1024 on, or let the program bind lower ones",
+}
 
 
 class StartError(ProberError):
@@ -31,9 +35,9 @@ def listen_on(address: str, patience: float = 0.0) -> socket.socket:
             return _listen(host.strip("[]"), int(port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                way_out = _WAYS_OUT.get(error.errno or 0, "an address of this machine")
                 raise StartError(
-                    f"cannot listen on {address}: {error.strerror or error}; "
-                    "set `listen` to a free address, or stop the program that has it"
+                    f"cannot listen on {address}: {error.strerror or error}; set `listen` to {way_out}"
                 ) from error
         if not waited:
             log.warning("the address is in use; waiting for it", extra=logs.fields(listen=address, seconds=patience))

@@ -145,7 +145,7 @@ class Program:
         gc.set_threshold(*_GC)
         self._wake()
         self._spawn(self._outside.look_ahead())
-        self._notifier.ready(f"measuring {len(self._lanes.all())} endpoints; {self._address}")
+        self._notifier.ready(self._status())
         log.info(
             "measuring",
             extra=logs.fields(
@@ -254,6 +254,10 @@ class Program:
 
     # reload
 
+    def _status(self) -> str:
+        """The line of `systemctl status`."""
+        return f"measuring {len(self._lanes.all())} endpoints; {self._address}"
+
     def _hang_up(self) -> None:
         self._spawn(self._reload(None))
 
@@ -270,15 +274,21 @@ class Program:
                     log.error("the configuration was not reloaded", extra=logs.fields(error=line))
             else:
                 log.info("the configuration was reloaded", extra=logs.fields(endpoints=len(self._lanes.all())))
-            self._notifier.ready()
+            self._notifier.ready(self._status())
             self.child.send({"type": "reloaded", "id": request, "ok": not errors, "errors": errors})
 
     def _read_again(self) -> tuple[Loaded, Engines, Lanes, dict[str, Windows]]:
         """In a thread: all that can fail, before anything changes."""
         loaded = config.load(self._loaded.path)
         old, new = self._loaded.settings, loaded.settings
-        if new.listen != old.listen or locate(new.store, loaded.base) != locate(old.store, self._loaded.base):
-            raise ProberError("`store` and `listen` cannot change while the program runs; restart it instead")
+        if new.listen != old.listen:
+            raise ProberError(
+                f"{loaded.path}: listen: cannot change while the program runs (it is {old.listen}); restart it"
+            )
+        if locate(new.store, loaded.base) != locate(old.store, self._loaded.base):
+            raise ProberError(
+                f"{loaded.path}: store: cannot change while the program runs (it is {old.store}); restart it"
+            )
         for name, service in new.services.items():
             plan_of(new, name, loaded.base)
             rule_of(service)

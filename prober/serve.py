@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from prober.serving import serve
 
     handler = logs.setup(threaded=True)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below that, it tells of what clients do wrong
+    server = logging.getLogger("uvicorn.error")
+    server.setLevel(logging.ERROR)  # below that, it tells of what clients do wrong
+    server.addFilter(_is_no_end_of_ours)
     for inherited in (link, listen):
         inherited.setblocking(False)
         inherited.set_inheritable(False)
@@ -59,6 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         handler.close()
     return 0
+
+
+def _is_no_end_of_ours(record: logging.LogRecord) -> bool:
+    """False for what the server says, with a traceback, of answers that it ends because the program does."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "timeout graceful shutdown exceeded" not in str(record.msg)
 
 
 def _at_its_death(number: signal.Signals) -> None:

@@ -39,6 +39,8 @@ def test_an_address_that_is_not_ours_is_not_waited_for() -> None:
     begun = time.monotonic()
     with pytest.raises(StartError, match="Cannot assign requested address"):
         listen_on("192.0.2.1:0", patience=60)
+    with pytest.raises(StartError, match="set `listen` to an address of this machine"):
+        listen_on("192.0.2.1:0")
     assert time.monotonic() - begun < 30
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import uvloop
 from asking import Desk
 from test_web_metrics import crowd
 
+from prober.serve import _is_no_end_of_ours
 from prober.web import server as web
 from prober.web.server import WebServer
 from prober.web.view import View
@@ -248,3 +250,16 @@ def test_the_address_that_a_client_claims_is_not_believed() -> None:
         assert b" 403 " in await said(port, forged)
 
     on_a_server(work)
+
+
+def test_an_answer_that_ends_with_the_program_is_told_as_no_error() -> None:
+    """uvicorn says so with a traceback, of a /probe that still waits for its target when we are told to stop."""
+
+    def told(message: str, error: BaseException | None = None) -> bool:
+        why = (type(error), error, None) if error is not None else None
+        return _is_no_end_of_ours(logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, message, (), why))
+
+    assert not told("Cancel %s running task(s), timeout graceful shutdown exceeded")
+    assert not told("Exception in ASGI application\n", asyncio.CancelledError())
+    assert told("Exception in ASGI application\n", ValueError())
+    assert told("Exception in ASGI application\n")
