@@ -145,9 +145,16 @@ def _bounce(mail: Mail, thread: Thread | None, named: str, vendors: Mapping[str,
         return None
     action = mail.report.action.lower() if mail.report else "failed"
     why = _ACTIONS.get(action, Why.DELIVERY_REPORT)
-    kind = ReplyKind.AUTOMATIC if why is Why.DELIVERY_REPORT else ReplyKind.BOUNCE
     service = thread.service if thread else _service_of(named, vendors)
+    if mail.report and _of_ours_alone(mail.report, vendors.get(service, Vendor())):
+        why = Why.COPY_FAILED if why is Why.DELIVERY_FAILED else Why.DELIVERY_REPORT
+    kind = ReplyKind.AUTOMATIC if why is Why.DELIVERY_REPORT else ReplyKind.BOUNCE
     return _reply(mail, kind, why, service, named, automatic=True)
+
+
+def _of_ours_alone(report: Report, vendor: Vendor) -> bool:
+    """Whether it speaks of copies and pages only. An address that we do not know may be one that the vendor's leads to."""
+    return all(recipient.lower() in vendor.copied for recipient in (report.recipient, *report.others))
 
 
 _ACTIONS = {"failed": Why.DELIVERY_FAILED, "delayed": Why.DELIVERY_DELAYED}
@@ -227,7 +234,7 @@ def _reply(
     text = mail.text
     if mail.report is not None:
         r = mail.report
-        text = " ".join(x for x in (r.action, r.recipient, r.status, r.diagnostic) if x)
+        text = " ".join(x for x in (r.action, ", ".join((r.recipient, *r.others)), r.status, r.diagnostic) if x)
     return Reply(
         kind=kind,
         why=why,

@@ -30,6 +30,7 @@ class Why(StrEnum):
     VACATION = "vacation"  # by its subject
     DELIVERY_FAILED = "delivery_failed"  # RFC 3464 2.3.3
     DELIVERY_DELAYED = "delivery_delayed"
+    COPY_FAILED = "copy_failed"  # as delivery_failed, of a mail to somebody of ours: the vendor's is not among them
     DELIVERY_REPORT = "delivery_report"  # delivered, relayed, expanded
     NO_SENDER = "no_sender"  # no From, or several
     WRONG_SENDER = "wrong_sender"  # not from one of the vendor's domains
@@ -46,13 +47,17 @@ class Searches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A delivery status notification (RFC 3464). `original`: the Message-ID of the mail that it is about, "" if not told."""
+    """A delivery status notification (RFC 3464). `original`: the Message-ID of the mail that it is about, "" if not told.
+
+    `others`: further recipients of whom it says the same.
+    """
 
     action: str
     status: str = ""
     recipient: str = ""
     diagnostic: str = ""
     original: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,15 @@ class Thread:
 class Vendor:
     """How a service's vendor writes. `domains`: it answers from these and their subdomains. `own`: our addresses.
 
+    `copied`: who of ours gets mails about it, copies and pages.
+
     Patterns are tried in their order, before the general ones: `number` finds the ticket's number (its first group), `closed`
     a notice that the ticket was closed, `agent` a person's words in a notification that is marked as automatic.
     """
 
     domains: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
     number: tuple[Searches, ...] = ()
     closed: tuple[Searches, ...] = ()
     agent: tuple[Searches, ...] = ()

@@ -209,6 +209,8 @@ def entries_of(reply: Mapping[str, Any], at: int, *, responded: bool) -> tuple[E
 
 
 def _for_on_call(kind: ReplyKind, reply: Mapping[str, Any]) -> tuple[str, str] | None:
+    if kind is ReplyKind.BOUNCE and reply["why"] == "copy_failed":
+        return "mail-copy", "A mail of ours did not reach somebody of ours; the vendor's is not concerned."
     if kind is ReplyKind.BOUNCE:
         late = reply["why"] == "delivery_delayed"
         words = (

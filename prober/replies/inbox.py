@@ -167,9 +167,15 @@ def vendor_of(settings: Settings, service: Service) -> Vendor:
     domains = service.replies.domains or tuple(mail.to.rpartition("@")[2] for mail in mails)
     every = [receiver.email for s in settings.services.values() for receiver in s.tickets if receiver.email is not None]
     own = tuple(dict.fromkeys(_ascii(mail.from_).lower() for mail in every))
+    pages = [receiver.email for receiver in settings.on_call if receiver.email is not None]
+    theirs = {_ascii(mail.to).lower() for mail in mails}
+    copied = dict.fromkeys(
+        _ascii(address).lower() for address in (*(a for m in (*mails, *pages) for a in m.cc), *(m.to for m in pages))
+    )
     return Vendor(
         domains=tuple(dict.fromkeys(_ascii(domain).lower() for domain in domains)),
         own=own,
+        copied=tuple(address for address in copied if address not in theirs),
         number=tuple(re2.compile(p) for p in service.replies.number),
         closed=tuple(re2.compile(p) for p in service.replies.closed),
         agent=tuple(re2.compile(p) for p in service.replies.agent),

@@ -265,13 +265,20 @@ def _report(message: Message, parts: list[Message]) -> Report | None:
     worst = min(recipients, key=lambda group: _rank(str(group["action"])), default=None)
     if worst is None:
         return Report("failed", original=_original(message, parts))
+    rank = _rank(str(worst["action"]))
+    alike = [_recipient(group) for group in recipients if group is not worst and _rank(str(group["action"])) == rank]
     return Report(
         action=_field(worst, "action", 20).lower(),
         status=_field(worst, "status", 20),
-        recipient=_field(worst, "final-recipient", 320).rpartition(";")[2].strip(),
+        recipient=_recipient(worst),
         diagnostic=_field(worst, "diagnostic-code", 500),
         original=_original(message, parts),
+        others=tuple(dict.fromkeys(alike)),
     )
+
+
+def _recipient(group: Message) -> str:
+    return _field(group, "final-recipient", 320).rpartition(";")[2].strip().strip("<>")
 
 
 def _rank(action: str) -> int:

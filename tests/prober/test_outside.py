@@ -112,6 +112,7 @@ def test_an_acknowledgement_gives_the_tickets_number_and_is_no_response(world: W
     [
         ({"kind": "bounce", "why": "delivery_failed"}, "mail-bounced"),
         ({"kind": "bounce", "why": "delivery_delayed"}, "mail-late"),
+        ({"kind": "bounce", "why": "copy_failed"}, "mail-copy"),
         ({"kind": "aside", "why": "wrong_sender"}, "mail-aside"),
         ({"kind": "automatic", "why": "auto_submitted", "closes": True}, "vendor-closes"),
         ({"kind": "response", "closes": True}, "vendor-closes"),

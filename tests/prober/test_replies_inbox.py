@@ -209,10 +209,20 @@ def test_a_file_of_authorities_that_is_gone_leaves_the_other_mailboxes_watched(
     assert "is not watched: No such file" in caplog.text
 
 
+def test_who_of_ours_gets_mails_is_known() -> None:
+    plain = settings().model_dump(by_alias=True, exclude_unset=True)
+    to, sender = "support@vendor.example", "oncall@example.com"
+    plain["services"]["bird"]["tickets"] = [{"email": {"to": to, "from": sender, "cc": ["Boss@Example.com", to]}}]
+    plain["on_call"] = [{"email": {"to": "night@exämple.com", "from": sender, "cc": ["b@example.com"]}}]
+    known = Settings.model_validate(plain)
+    copied = vendor_of(known, known.services["bird"]).copied
+    assert copied == ("boss@example.com", "b@example.com", "night@xn--exmple-cua.com")
+
+
 def test_the_vendor_answers_from_where_its_tickets_go_unless_the_configuration_says_otherwise() -> None:
     known = settings()
     vendor = vendor_of(known, known.services["bird"])
-    assert (vendor.domains, vendor.own) == (("vendor.example",), ("oncall@example.com",))
+    assert (vendor.domains, vendor.own, vendor.copied) == (("vendor.example",), ("oncall@example.com",), ())
     known = settings(domains=["Desk.Example"], number=[r"case (\d+)"], closed=["shut"], agent=["commented"])
     vendor = vendor_of(known, known.services["bird"])
     assert vendor.domains == ("desk.example",)

@@ -207,6 +207,12 @@ def test_a_bounce_says_what_happened_to_which_mail(kind: str) -> None:
     )
 
 
+def test_a_bounce_names_all_of_whom_it_says_the_same() -> None:
+    report = mail(BOUNCE.format(kind="message/rfc822").replace("Action: relayed", "Action: failed")).report
+    assert report is not None
+    assert (report.recipient, report.others) == ("copy@vendor.example", ("support@vendor.example",))
+
+
 def test_a_bounce_without_recipients_has_failed_all_the_same() -> None:
     broken = BOUNCE.format(kind="text/plain").replace("Action:", "X-Action:")
     found = mail(broken.replace("Subject: Und", "In-Reply-To: <ours@example.com>\nSubject: Und"))

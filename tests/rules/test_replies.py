@@ -329,6 +329,27 @@ def test_a_report_says_what_became_of_the_mail(action: str, kind: ReplyKind, why
     assert brief(replace(BOUNCED, report=replace(FAILED, action=action)))[:2] == (kind, why)
 
 
+@pytest.mark.parametrize(
+    ("action", "others", "kind", "why"),
+    [
+        ("failed", (), ReplyKind.BOUNCE, Why.COPY_FAILED),
+        ("failed", ("Second@Example.com",), ReplyKind.BOUNCE, Why.COPY_FAILED),
+        ("failed", ("support@vendor.example",), ReplyKind.BOUNCE, Why.DELIVERY_FAILED),
+        ("delayed", (), ReplyKind.AUTOMATIC, Why.DELIVERY_REPORT),
+        ("delayed", ("alias@desk.vendor.example",), ReplyKind.BOUNCE, Why.DELIVERY_DELAYED),
+    ],
+)
+def test_a_copy_that_comes_back_is_not_the_vendors(
+    action: str, others: tuple[str, ...], kind: ReplyKind, why: Why
+) -> None:
+    vendors = {"bird": replace(VENDORS["bird"], copied=("boss@example.com", "second@example.com"))}
+    report = replace(FAILED, action=action, recipient="boss@example.com", others=others)
+    reply = decide(replace(BOUNCED, report=report), THREADS, vendors)
+    assert reply is not None
+    assert (reply.kind, reply.why) == (kind, why)
+    assert reply.text.startswith(f"{action} {', '.join(('boss@example.com', *others))} 5.1.1")
+
+
 def test_an_old_fashioned_bounce_is_known_by_its_sender() -> None:
     mail = replace(BOUNCED, report=None, references=(OURS,), headers={"return-path": ("<>",)})
     assert brief(mail)[:2] == (ReplyKind.BOUNCE, Why.DELIVERY_FAILED)
