@@ -12,7 +12,7 @@ from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Res
 from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
 from rules.incident_oncall import page_each, resolve_topic, stop_paging
-from rules.incident_state import Status, Ticket
+from rules.incident_state import Phase, Status, Ticket
 from rules.incident_ticket import drop_held_notes, send_held_notes
 
 #: How a result's detail begins when every relay is the service itself (DESIGN.md, "Relays").
@@ -22,6 +22,14 @@ NO_RELAY = "no_relay"
 _AWAITED = {
     ActKind.TICKET: ("the ticket", "open it by hand and enter its number (prober incidents adopt)"),
     ActKind.HOTLINE: ("the call to the hotline", "call by hand"),
+}
+
+#: What on-call does by hand once every receiver has refused it for good.
+_BY_HAND = {
+    ActKind.TICKET: "open the ticket",
+    ActKind.HOTLINE: "call the hotline",
+    ActKind.NOTE: "look at the ticket, whether it is closed or another one, and write into it",
+    ActKind.ESCALATION: "reach the point of escalation",
 }
 
 #: So much of the last answer is kept for it, in characters.
@@ -98,9 +106,9 @@ def take_failed(d: Draft, e: Result) -> None:
         d.change(ticket=replace(ticket, status=Status.FAILED))
         d.record(RecordKind.TICKET_FAILED, act=e.result.act, detail=e.result.detail)
         drop_held_notes(d, "no ticket was opened")
-    if made and made.kind in (ActKind.TICKET, ActKind.HOTLINE):
-        by_hand = "open the ticket" if made.kind is ActKind.TICKET else "call the hotline"
-        text = f"Every receiver refused for good; {by_hand} by hand. {e.result.detail}".strip()
+    over = d.incident.phase is not Phase.OPEN  # nobody has to get up for a note that says so
+    if made and made.kind in _BY_HAND and not (made.kind is ActKind.NOTE and over):
+        text = f"Every receiver refused for good; {_BY_HAND[made.kind]} by hand. {e.result.detail}".strip()
         page_each(d, f"{made.kind}-failed", None, text=text)
     call_hotline_if_due(d)
 

@@ -217,6 +217,16 @@ class TestTheHotline:
         assert s.refused(5, s.id(CALL), "webhook 404") == ["1/page/pager/hotline-failed"]
         assert "call the hotline by hand. webhook 404" in s.act("1/page/pager/hotline-failed").facts["text"]
 
+    def test_a_note_refused_for_good_has_on_call_write_by_hand(self) -> None:
+        s = with_ticket()
+        s.accepted(5, s.id(CALL))
+        s.cleared(300)
+        s.raised(400)
+        note = s.id("2/note/mail/unavailable-again")
+        assert s.refused(402, note, "desk 422: closed") == ["2/page/pager/note-failed"]
+        assert "write into it by hand. desk 422: closed" in s.act("2/page/pager/note-failed").facts["text"]
+        assert s.refused(403, note, "desk 422: closed") == []
+
     def test_receivers_taken_away_before_it_was_due_are_recorded(self) -> None:
         s = an_outage()
         s.reloaded(50, hotline=())
@@ -729,7 +739,7 @@ class TestResults:
         s = an_outage()
         assert s.started(20, s.id(TICKET), "desk").records == ()
 
-    def test_a_page_or_note_refused_for_good_is_recorded_alone(self) -> None:
+    def test_a_page_or_a_note_that_it_is_over_refused_for_good_is_recorded_alone(self) -> None:
         s = recovered_with_ticket()
         assert s.refused(301, s.id("1/note/mail/recovered")) == []
         assert s.refused(301, s.id(PAGE)) == []
