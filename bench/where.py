@@ -27,7 +27,8 @@ from bench.settings import Settings
 from bench.table import Row
 from prober.probes.call import Call
 from prober.probes.conversation import Step
-from prober.probes.http import Expectation, HttpPlan
+from prober.probes.expectation import Expectation
+from prober.probes.http import HttpPlan
 from prober.probes.reactor import Reactor
 from prober.probes.resolve import Resolver
 from prober.probes.target import Target

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit
 from prober import vendors
 from prober.probes.call import Probe
 from prober.probes.conversation import Conversation
-from prober.probes.http import Expectation, HttpPlan
+from prober.probes.expectation import Expectation
+from prober.probes.http import HttpPlan
 from prober.probes.reactor import Reactor
 from prober.probes.resolve import Resolver
 from prober.probes.smtp import SmtpPlan

@@ -16,7 +16,7 @@ import httpx
 
 from prober.probes.call import Call, phase_durations
 from prober.probes.errors import says_more
-from prober.probes.http import Expectation, named
+from prober.probes.expectation import Expectation, named
 from prober.probes.httpx_exchange import Loop, Seen, exchange
 from prober.probes.target import context_for
 from prober.settings import ApiEndpoint

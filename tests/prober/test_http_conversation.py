@@ -8,7 +8,8 @@ import pytest
 import re2
 
 from prober.probes.conversation import Step
-from prober.probes.http import BODY, HEAD, MOST, Expectation, HttpConversation, HttpPlan, statuses_of
+from prober.probes.expectation import Expectation, statuses_of
+from prober.probes.http import BODY, HEAD, MOST, HttpConversation, HttpPlan
 from prober.settings import Expect
 from rules.model import Stage, Trouble
 
@@ -281,12 +282,18 @@ def reply(body: str, code: int = 200) -> bytes:
         ({"header": {"X-State": "running"}}, reply(""), None),
         ({"header": {"x-state": "down"}}, reply(""), "header x-state"),
         ({"header": {"x-other": ""}}, reply(""), "header x-other"),
+        ({"header": {"x-state": "^up$"}}, reply("").replace(b": up", b":\t up \t"), None),
         ({"body": "w.rld"}, reply("hello world"), None),
         ({"body": "^world"}, reply("hello world"), "body"),
         ({"json": {"ok": True}}, reply('{"ok": true}'), None),
         ({"json": {"ok": True}}, reply('{"ok": 1}'), "json ok"),
         ({"json": {"ok": 1}}, reply('{"ok": true}'), "json ok"),
         ({"json": {"n": 1}}, reply('{"n": 1.0}'), None),
+        ({"json": {"a": [True]}}, reply('{"a": [true]}'), None),
+        ({"json": {"a": [True]}}, reply('{"a": [1]}'), "json a"),
+        ({"json": {"a": [1]}}, reply('{"a": [1, 2]}'), "json a"),
+        ({"json": {"a": {"b": True}}}, reply('{"a": {"b": 1}}'), "json a"),
+        ({"json": {"a": {"b": 1}}}, reply('{"a": {"b": 1, "c": 2}}'), "json a"),
         ({"json": {"ok": True}}, reply("not json"), "json ok"),
         ({"json": {"data.0.state": "up"}}, reply('{"data": [{"state": "up"}]}'), None),
         ({"json": {"data.1.state": "up"}}, reply('{"data": [{"state": "up"}]}'), "json data.1.state"),
