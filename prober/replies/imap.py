@@ -29,6 +29,10 @@ class ImapError(ProberError):
     """The server refused, or did not speak IMAP, or was silent. The message holds no secret."""
 
 
+class ImapRefusedError(ImapError):
+    """The server refused one command; the connection stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One answer; `literals` are the bytes that stood in it, in their order."""
@@ -244,7 +248,7 @@ class Imap:
     def _refused(self, tag: bytes, line: Line, name: str) -> None:
         """Raises when `line` ends the command other than well, or the connection."""
         if line.text.startswith(tag + b" ") and not line.text[len(tag) + 1 :].upper().startswith(b"OK"):
-            raise ImapError(f"{name} was refused: {_shown(line.text[len(tag) + 1 :])}")
+            raise ImapRefusedError(f"{name} was refused: {_shown(line.text[len(tag) + 1 :])}")
         if line.text.upper().startswith(b"* BYE") and name != "LOGOUT":
             raise ImapError(f"the server ends the connection: {_shown(line.text)}")
 

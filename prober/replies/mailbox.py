@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from prober import logs
 from prober.errors import ProberError
-from prober.replies.imap import Fetched, Imap, ImapError, Selected
+from prober.replies.imap import Fetched, Imap, ImapError, ImapRefusedError, Selected
 from prober.replies.reading import MOST
 
 log = logs.get("replies")
@@ -23,6 +23,8 @@ log = logs.get("replies")
 #: Seconds for one answer of the server, between two attempts to connect (doubling up to the second), and of one IDLE: RFC
 #: 2177 allows 29 minutes, but routers forget a silent connection sooner.
 ANSWER, FIRST_PAUSE, LONGEST_PAUSE, IDLE = 30.0, 1.0, 300.0, 240.0
+#: Seconds that a connection must last before its loss is news: one that never lasts is not tried every second.
+STEADY = 60.0
 #: Mails whose fingerprints are kept, and attempts to read one mail before it is given up.
 _FINGERPRINTS, _ATTEMPTS = 200, 3
 #: Mails that concern nobody are told of in one message, so many at a time.
@@ -98,11 +100,13 @@ class Watcher:
         """Watch for ever; connect again when the connection is lost, ever more slowly."""
         pause, failures = FIRST_PAUSE, 0
         where = f"{self._account.host}:{self._account.port}"
+        clock = asyncio.get_running_loop().time
         while True:
+            begun = clock()
             try:
                 await self._watch()
             except (ProberError, OSError, TimeoutError) as error:
-                if self.connected:
+                if self.connected and clock() - begun >= STEADY:
                     pause, failures = FIRST_PAUSE, 0
                 self.connected = False
                 failures += 1
@@ -123,10 +127,15 @@ class Watcher:
             log.info(
                 "the mailbox %s is watched (%s)", account.name, "IDLE" if "IDLE" in imap.capabilities else "polling"
             )
+            idles = "IDLE" in imap.capabilities
             while True:
-                if "IDLE" in imap.capabilities:
-                    await imap.idle(IDLE)
-                else:
+                if idles:
+                    try:
+                        await imap.idle(IDLE)
+                    except ImapRefusedError as error:
+                        log.info("the mailbox %s is polled: %s", account.name, error)
+                        idles = False
+                if not idles:
                     await asyncio.sleep(account.every)
                     await imap.noop()
                 await self._look(imap, selected.validity, await imap.after(self.position.uid))

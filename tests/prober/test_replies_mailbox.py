@@ -274,3 +274,59 @@ def test_where_the_server_does_not_say_what_comes_next_the_newest_is_looked_up()
                 await task
 
     run(work)
+
+
+def capricious(idle: bytes, commands: list[str]) -> Callable[[str], bytes | None]:
+    """A server that offers IDLE and answers it with `idle`; a mail lies there once it was asked for news."""
+
+    def play(command: str) -> bytes | None:
+        commands.append(command)
+        if command == "IDLE":
+            return idle
+        if command == "CAPABILITY":
+            return b"* CAPABILITY IMAP4rev1 IDLE\r\n{tag} OK\r\n"
+        if command.startswith("EXAMINE"):
+            return b"* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 5]\r\n{tag} OK\r\n"
+        if "SEARCH" in command and "NOOP" in commands:
+            return b"* SEARCH 5\r\n{tag} OK\r\n"
+        if "FETCH" in command:
+            return b"* 1 FETCH (UID 5 RFC822.SIZE 18 BODY[]<0> {18}\r\nSubject: polled\r\n\r\n)\r\n{tag} OK\r\n"
+        return b"{tag} OK\r\n"
+
+    return play
+
+
+def test_a_server_that_offers_idle_and_refuses_it_is_polled_over_the_same_connection() -> None:
+    commands: list[str] = []
+
+    async def work() -> None:
+        reader = Reader(Position(7, 4))
+        async with imap_peer(capricious(b"{tag} NO not here\r\n", commands)) as port:
+            account = Account("box", "127.0.0.1", port, "none", "u", "p", every=0.05)
+            task = asyncio.create_task(Watcher(account, reader.position, reader.take, lambda: 0).run())
+            await reader.has("polled")
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    run(work)
+    assert commands.count("IDLE") == 1
+    assert sum(command.startswith("LOGIN") for command in commands) == 1
+
+
+def test_a_connection_that_never_lasts_is_tried_ever_more_slowly_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    commands: list[str] = []
+
+    async def work() -> None:
+        async with imap_peer(capricious(b"", commands)) as port:
+            account = Account("box", "127.0.0.1", port, "none", "u", "p")
+            task = asyncio.create_task(Watcher(account, Position(7, 4), Reader().take, lambda: 0).run())
+            await until(lambda: commands.count("IDLE") >= 4)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    run(work)
+    assert sum("is not watched" in record.message for record in caplog.records if record.levelname == "WARNING") == 1
