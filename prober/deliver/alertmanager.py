@@ -55,8 +55,8 @@ class Alertmanager:
             async with self._exchange.session() as session:
                 if act.kind is ActKind.PAGE_RESOLVE:
                     found = await self._firing(session, alert)
-                    ends = _time(act.created)
-                    alerts = [{"labels": each["labels"], "endsAt": ends} for each in found]
+                    over = {"annotations": self._annotations(act), "endsAt": _time(act.created)}
+                    alerts = [{"labels": each["labels"], **over} for each in found]
                 else:
                     alerts = [self.alert(act)]
                 if alerts:
@@ -104,21 +104,27 @@ class Alertmanager:
             **self._receiver.labels,
             ALERT: act.alert(self._name),
         }
-        annotations = {
-            "summary": texts.summary(act),
-            "description": texts.text(act)[:_TEXT],
-            "ticket": view.ticket,
-            "room": view.room,
-        }
         alert: dict[str, Any] = {
             "labels": {name: value for name, value in labels.items() if value},
-            "annotations": {name: value for name, value in annotations.items() if value},
+            "annotations": self._annotations(act),
             "startsAt": _time(act.created),
             "endsAt": _time(self._now() + max(HORIZON, 10 * self._receiver.resend / 1000)),
         }
         if url := self._receiver.generator_url or view.room:
             alert["generatorURL"] = url
         return alert
+
+    @staticmethod
+    def _annotations(act: Act) -> dict[str, str]:
+        """What people read, also of an alert that is over: Alertmanager tells them the newest that it was given."""
+        view = View(act)
+        said = {
+            "summary": texts.summary(act),
+            "description": texts.text(act)[:_TEXT],
+            "ticket": view.ticket,
+            "room": view.room,
+        }
+        return {name: value for name, value in said.items() if value}
 
     async def _firing(self, session: Session, alert: str) -> list[dict[str, Any]]:
         """The alerts of that name, as Alertmanager has them now."""

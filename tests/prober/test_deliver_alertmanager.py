@@ -64,7 +64,7 @@ def test_a_page_fires_until_it_is_resolved_whatever_its_facts_are_then(tmp_path:
                 fired = await hooked(hook, "firing")
                 resolved_by = receiver(peer.url)  # another process, after a restart: it knows of no label
                 resolution = await resolved_by.deliver(RESOLVE, RESOLVE.id)
-                await hooked(hook, "resolved")
+                resolved = await hooked(hook, "resolved")
                 assert peer.alerts() == []
         assert delivered == Delivered(Outcome.ACCEPTED, "127.0.0.1 took it", PAGE.alert(NAME))
         assert resolution.outcome is Outcome.ACCEPTED
@@ -81,6 +81,10 @@ def test_a_page_fires_until_it_is_resolved_whatever_its_facts_are_then(tmp_path:
         assert alert["annotations"]["summary"].startswith("Critical Issue: Bird Email: persistent Unavailability")
         assert "WHAT WAS SEEN" in alert["annotations"]["description"]
         assert alert["generatorURL"] == "http://127.0.0.1:9580/"
+        (over,) = resolved["alerts"]
+        assert over["annotations"]["description"].startswith("Resolved."), (
+            "it tells people the newest that it was given"
+        )
 
     within(test)
 
