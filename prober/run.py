@@ -277,7 +277,7 @@ class Program:
             self._notifier.ready(self._status())
             self.child.send({"type": "reloaded", "id": request, "ok": not errors, "errors": errors})
 
-    def _read_again(self) -> tuple[Loaded, Engines, Lanes, dict[str, Windows]]:
+    def _read_again(self) -> tuple[Loaded, Redactor, Engines, Lanes, dict[str, Windows]]:
         """In a thread: all that can fail, before anything changes."""
         loaded = config.load(self._loaded.path)
         old, new = self._loaded.settings, loaded.settings
@@ -296,12 +296,14 @@ class Program:
         if new.nameservers != old.nameservers:
             engines.resolver = Resolver(self._loop, new.nameservers)
         windows = windows_of(new, self._clock.realtime() // NS)
-        return loaded, engines, lanes_of.build(new, engines), windows
+        return loaded, Redactor.of(old, new), engines, lanes_of.build(new, engines), windows
 
-    async def _adopt(self, loaded: Loaded, engines: Engines, lanes: Lanes, windows: dict[str, Windows]) -> None:
-        """From the next second on. Open calls keep their settings, and their secrets stay secret."""
-        station, settings, before = self._station, loaded.settings, self._loaded.settings
-        self._redactor = Redactor.of(before, settings)
+    async def _adopt(
+        self, loaded: Loaded, redactor: Redactor, engines: Engines, lanes: Lanes, windows: dict[str, Windows]
+    ) -> None:
+        """From the next second on. Open calls keep their settings; `redactor` knows their secrets too."""
+        station, settings = self._station, loaded.settings
+        self._redactor = redactor
         self._handler.redact(self._redactor)
         plan = Plan.of(lanes.services, lanes.controls)
         keeping = Keeping(loaded, self._redactor, station, self._measure)

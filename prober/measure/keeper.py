@@ -26,7 +26,7 @@ from rules.incident import (
 )
 from rules.model import Cell
 from rules.persistence import Rule
-from rules.slices import Work, whole
+from rules.slices import Work, by_slices, whole
 from rules.timeline import Run
 
 #: With so many endpoints the conditions' snapshot is looked at every second, with more of them once a minute.
@@ -111,9 +111,21 @@ class Keeper:
         at: int,
         further: Further = NOTHING_FURTHER,
     ) -> Outcome:
+        """`reloading` at once."""
+        return whole(self.reloading(layout, plan, rule, enrich, at, further))
+
+    def reloading(
+        self,
+        layout: Layout,
+        plan: Plan,
+        rule: Rule,
+        enrich: Callable[[Act], Act],
+        at: int,
+        further: Further = NOTHING_FURTHER,
+    ) -> Work[Outcome]:
         """The service is configured differently from the next second on; its history and its incident stay.
 
-        `at` is UTC ns.
+        `at` is UTC ns. While this pauses the incident may take other events, by the plan before, but no second and no end.
         """
         old = self._series
         closed = self.closed
@@ -121,7 +133,9 @@ class Keeper:
         series = Series(layout, old.open_runs() if closed is not None else {}, closed, conditions.reach)
         series.inherit(old)
         if closed is not None:
-            for key in series.open_runs():
+            for key, pause in by_slices(series.open_runs()):
+                if pause:
+                    yield
                 runs = old.recent(key, closed)
                 series.remember(key, runs[:-1])
                 conditions.replay(key.channel, key.endpoint, runs)

@@ -80,7 +80,7 @@ class Station:
         service = slot.layout.service
         keeper = self.keepers[service]
         if slot.layout is not keeper.layout:
-            self._change_over(keeper, slot)
+            yield from self._changing_over(keeper, slot)
         seen, outcome = yield from keeper.closing(slot)
         self._count(keeper, seen)
         assert self.measure is not None
@@ -88,14 +88,15 @@ class Station:
         self.carry_out(keeper, replace(outcome, work=work))
         self._send(second_message(service, seen))
 
-    def _change_over(self, keeper: Keeper, slot: Slot) -> None:
+    def _changing_over(self, keeper: Keeper, slot: Slot) -> Work[None]:
         """The first second of another layout; reloads that no second was measured by are passed over."""
         changes = self._changes.get(slot.layout.service, deque())
         while changes:
             change = changes.popleft()
             if change.layout is slot.layout:
                 at = slot.second * NS
-                outcome = keeper.reload(change.layout, change.plan, change.rule, change.enrich, at, change.further)
+                work = keeper.reloading(change.layout, change.plan, change.rule, change.enrich, at, change.further)
+                outcome = yield from work
                 self.carry_out(keeper, outcome)
                 return
 

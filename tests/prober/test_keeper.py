@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from judged import Judged, incident_plan
+from judged import RULE, Judged, incident_plan
 from moved import HANG, MS, OK, T0, FakeCall, Reply, reset, status
 
 from prober.measure.clock import NS
@@ -16,6 +16,7 @@ from prober.store import ActStatus, Reader, SeriesKey
 from rules.acts import ActResult, Outcome
 from rules.incident import ServiceState
 from rules.model import Verdict
+from rules.slices import AT_ONCE
 
 SERVICE = SeriesKey("bird")
 DOWN = (Verdict.UNAVAILABLE, "http_status_503")
@@ -210,6 +211,19 @@ def test_an_outage_that_began_before_a_reload_persists_after_it_with_its_onset(t
     assert head.onset == T0 + 3
     assert world.acts() == [("page", "open"), ("ticket", "open")]
     world.end()
+
+
+def test_a_reload_of_many_endpoints_pauses_between_them(tmp_path: Path) -> None:
+    """A thousand of them stood the loop still for half a second: a stall of our own, and a second that nobody measured."""
+    world = Judged(tmp_path / "prober.db")
+    world.begin(*(world.lane(f"e{number}") for number in range(60)))
+    world.run(2.5)
+    keeper = world.station.keepers["bird"]
+    work = keeper.reloading(keeper.layout, keeper.state.plan, RULE, lambda act: act, world.clock.real)
+    assert sum(1 for _ in work) == (60 + 2) // AT_ONCE
+    world.run(2)
+    world.end()
+    assert {cell.reason for _, cell in world.stored(SERVICE)} == {"ok"}
 
 
 def test_two_reloads_while_calls_hang_are_each_judged_by_their_own_layout(tmp_path: Path) -> None:
