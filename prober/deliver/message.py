@@ -57,7 +57,7 @@ def compose(act: Act, key: str, receiver_name: str, receiver: EmailReceiver) -> 
         ("Date", format_datetime(datetime.fromtimestamp(act.created, UTC))),
         ("From", sender),
         ("To", to),
-        *([("Cc", ", ".join(cc))] if cc else []),
+        *([("Cc", ",\r\n ".join(cc))] if cc else []),
         ("Subject", _encoded(texts.subject(act))),
         ("Message-ID", own_id),
         *([("In-Reply-To", thread[0]), ("References", "\r\n ".join(thread))] if thread else []),

@@ -45,6 +45,9 @@ _KEPT = frozenset(
     )
 )
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,500}>")
+#: In the copy of a mail that came back, and characters of the text in which it is looked for.
+_COPIED_ID = re.compile(r"(?im)^message-id:[ \t]*(<[^<>\s]{1,500}>)")
+_COPY = 65_536
 _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})")
 #: Elements whose content is no text, and those that end a line.
 _SILENT, _BREAKS = ("script", "style", "head"), ("br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6")
@@ -81,7 +84,9 @@ def read(raw: bytes, at: int, *, size: int = 0, authority: str = "") -> Mail:
         subject=_decoded(str(message.get("subject", "")), SUBJECT, defects),
         text=_text(parts, defects),
         message_id="".join(_ids(message, "message-id")[:1]),
-        references=tuple(dict.fromkeys((*_ids(message, "in-reply-to"), *_ids(message, "references"))))[:_REFERENCES],
+        references=tuple(
+            dict.fromkeys((*_ids(message, "in-reply-to"), *_ids(message, "references"), *_returned(message, parts)))
+        )[:_REFERENCES],
         headers=_headers(message, authority),
         report=_report(message, parts),
         defects=tuple(dict.fromkeys(defects)),
@@ -279,6 +284,13 @@ def _report(message: Message, parts: list[Message]) -> Report | None:
 
 def _recipient(group: Message) -> str:
     return _field(group, "final-recipient", 320).rpartition(";")[2].strip().strip("<>")
+
+
+def _returned(message: Message, parts: list[Message]) -> list[str]:
+    """The Message-ID of the mail that an old-fashioned bounce (qmail's, Exim's) has a copy of in its text."""
+    if str(message.get("return-path", "")).strip() != "<>" or message.is_multipart():
+        return []
+    return [found for part in parts for found in _COPIED_ID.findall(_body(part, [])[:_COPY])][:5]
 
 
 def _rank(action: str) -> int:

@@ -39,6 +39,14 @@ def mail(a: Act, receiver: EmailReceiver = RECEIVER) -> EmailMessage:
     return message
 
 
+def test_no_line_is_longer_than_a_server_must_take_however_many_get_copies() -> None:
+    """RFC 5322 2.1.1."""
+    copies = tuple(f"somebody-of-operations-{n}@example.com" for n in range(60))
+    receiver = RECEIVER.model_copy(update={"cc": copies})
+    assert max(map(len, compose(TICKET, TICKET.key(NAME), NAME, receiver).content.split(b"\r\n"))) <= 998
+    assert mail(TICKET, receiver)["Cc"] == ", ".join(copies)
+
+
 def flat(text: str) -> str:
     return " ".join(text.split())
 

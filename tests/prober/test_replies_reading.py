@@ -213,6 +213,15 @@ def test_a_bounce_names_all_of_whom_it_says_the_same() -> None:
     assert (report.recipient, report.others) == ("copy@vendor.example", ("support@vendor.example",))
 
 
+def test_an_old_fashioned_bounce_names_the_mail_in_the_copy_that_it_has_of_it() -> None:
+    qmail = (
+        "Subject: failure notice\n\nHi. This is the qmail-send program.\n\n<support@vendor.example>:\n550 no such user\n\n"
+        "--- Below this line is a copy of the message.\n\nReturn-Path: <oncall@example.com>\nMessage-Id: <ours@example.com>\n"
+    )
+    assert mail(f"From: MAILER-DAEMON@mx.example.com\nReturn-Path: <>\n{qmail}").references == ("<ours@example.com>",)
+    assert mail(f"From: a@b.c\nReturn-Path: <a@b.c>\n{qmail}").references == ()
+
+
 def test_a_bounce_without_recipients_has_failed_all_the_same() -> None:
     broken = BOUNCE.format(kind="text/plain").replace("Action:", "X-Action:")
     found = mail(broken.replace("Subject: Und", "In-Reply-To: <ours@example.com>\nSubject: Und"))
