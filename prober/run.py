@@ -164,7 +164,7 @@ class Program:
         """Go on with what the store knows; answers the services' last closed seconds."""
         memories, pending = self._store.load(), self._store.pending()
         self._outside.remember(memories.pop("", Memory("")).states)
-        with contextlib.closing(Reader(self._store.path)) as reader:
+        with Reader(self._store.path) as reader:
             heads = list(reader.incidents())
         keeping = Keeping(self._loaded, self._redactor, self._station, self._measure)
         now = self._clock.realtime()

@@ -47,7 +47,7 @@ class Keeping:
         history = store.runs if store is not None else lambda _key, _since: []
         try:
             keeper = Keeper(layout, change.plan, change.rule, change.enrich, memory, history, heads, change.further)
-        except ValueError as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # JSON all the same, but not what we write
             raise StartError(
                 f"what the store says of {name} cannot be understood: {error}; "
                 "start the program that wrote it, or move the store aside (keep it as evidence)"

@@ -39,7 +39,13 @@ class DiskFullError(StoreError):
 
 
 class CorruptError(StoreError):
-    """SQLite found it damaged."""
+    """It is damaged."""
+
+
+class DamagedRowError(sqlite3.DatabaseError):
+    """A row holds what nobody wrote there: damage that SQLite cannot see, told as if it had."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 class ContradictionError(Exception):

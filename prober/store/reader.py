@@ -194,10 +194,7 @@ class Reader:
     def records(self, incident: str) -> tuple[StoredRecord, ...]:
         """What happened, in the order in which it was written down."""
         query = "SELECT incident, at, kind, detail FROM records WHERE incident = ? ORDER BY id"
-        return tuple(
-            StoredRecord(who, at, kind, json.loads(detail))
-            for who, at, kind, detail in self._db.execute(query, (incident,))
-        )
+        return tuple(_record(who, at, kind, detail) for who, at, kind, detail in self._db.execute(query, (incident,)))
 
     def acts(self, incident: str) -> tuple[StoredAct, ...]:
         query = f"SELECT {rows.ACT_COLUMNS}, status FROM acts WHERE incident = ? ORDER BY rowid"  # noqa: S608 - a constant
@@ -217,8 +214,9 @@ class Reader:
         for name, channel, endpoint, second, at, fault, reason, body in self._db.execute(
             query, (service, since, until, most)
         ):
-            facts = json.loads(zlib.decompress(body))
-            yield StoredFailure(SeriesKey(name, channel, endpoint), second, at, Fault(fault), reason, facts)
+            with rows.as_written("failures"):
+                facts, whose = json.loads(zlib.decompress(body)), Fault(fault)
+            yield StoredFailure(SeriesKey(name, channel, endpoint), second, at, whose, reason, facts)
 
     def count_failures(self, service: str, since: int, until: int) -> int:
         query = (
@@ -243,6 +241,12 @@ class Reader:
         return tuple(Certificate(SeriesKey(a, b, c), *rest) for a, b, c, *rest in self._db.execute(query))
 
 
+@rows.as_written("records")
+def _record(incident: str, at: int, kind: str, detail: str) -> StoredRecord:
+    return StoredRecord(incident, at, kind, json.loads(detail))
+
+
+@rows.as_written("incidents")
 def _head(row: tuple[Any, ...]) -> IncidentHead:
     *fields, conditions = row
     return IncidentHead(*(*fields, tuple(json.loads(conditions))))

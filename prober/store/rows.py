@@ -5,10 +5,12 @@ import dataclasses
 import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import rules
+from prober.store.errors import DamagedRowError
 from prober.store.figures import Column, columns_text
 from prober.store.values import Failure, SeriesKey
 from rules.acts import Act, ActKind, ActResult, Outcome
@@ -23,6 +25,16 @@ def dumps(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+@contextmanager
+def as_written(what: str) -> Iterator[None]:
+    """Reads a row of `what`. Raises DamagedRowError where it does not hold what this program writes there."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+        raise DamagedRowError(f"a row of {what} cannot be understood: {error}") from error
+
+
+@as_written("runs")
 def numbers(cycle: str) -> list[int]:
     """The cells that a cycle's text names."""
     return [int(part.partition("*")[0]) for part in cycle.split(" ")]
@@ -89,14 +101,17 @@ class Cells:
     def cell(self, number: int) -> Cell:
         if (cell := self._known.get(number)) is None:
             query = "SELECT verdict, reason, calls, faults FROM cells WHERE id = ?"
-            verdict, reason, calls, faults = self._db.execute(query, (number,)).fetchone()
-            pairs = tuple((Fault(name), n) for name, n in json.loads(faults).items())
-            cell = self._known[number] = Cell(Verdict(verdict), reason, calls, pairs)
+            row = self._db.execute(query, (number,)).fetchone()
+            with as_written("cells"):
+                verdict, reason, calls, faults = row
+                pairs = tuple((Fault(name), n) for name, n in json.loads(faults).items())
+                cell = self._known[number] = Cell(Verdict(verdict), reason, calls, pairs)
         return cell
 
     def run(self, start: int, stop: int | None, cycle: str) -> Run:
-        parts = [part.partition("*") for part in cycle.split(" ")]
-        return Run(start, stop, tuple((self.cell(int(number)), int(n or 1)) for number, _, n in parts))
+        with as_written("runs"):
+            parts = [part.partition("*") for part in cycle.split(" ")]
+            return Run(start, stop, tuple((self.cell(int(number)), int(n or 1)) for number, _, n in parts))
 
 
 def act_row(act: Act) -> tuple[Any, ...]:
@@ -109,6 +124,7 @@ def act_row(act: Act) -> tuple[Any, ...]:
 ACT_COLUMNS = "incident, episode, kind, step, receivers, created, after, facts"
 
 
+@as_written("acts")
 def act_of(row: tuple[Any, ...]) -> Act:
     """An act from ACT_COLUMNS."""
     incident, episode, kind, step, receivers, created, after, facts = row
@@ -125,6 +141,7 @@ def attempt_row(result: ActResult) -> tuple[Any, ...]:
     return (result.act, result.receiver, outcome, result.at, result.detail, result.reference, final)
 
 
+@as_written("attempts")
 def attempt_of(row: tuple[Any, ...]) -> ActResult:
     """The result that `attempt_row` wrote. Raises ValueError for an outcome that we do not know."""
     act, receiver, outcome, at, detail, reference, final = row

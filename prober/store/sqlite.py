@@ -146,7 +146,9 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             for series, start, cycle, closed in self.db.execute(older).fetchall():
-                if any(judged[number] != rules.VERSION for number in rows.numbers(cycle)):
+                with rows.as_written("runs"):
+                    older_rules = any(judged[number] != rules.VERSION for number in rows.numbers(cycle))
+                if older_rules:
                     self.db.execute(
                         "UPDATE runs SET stop = ? WHERE series = ? AND start = ?",
                         (max(closed, start) + 1, series, start),

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from judged import Judged
 from moved import T0, status
 
 from prober import config
+from prober.listen import StartError
 from prober.measure.clock import NS
 from prober.measure.resume import Keeping, take_up
 from prober.redact import Redactor
@@ -90,4 +92,14 @@ def test_a_state_that_nobody_asks_for_and_nobody_can_read_keeps_nothing_from_sta
     memory = Memory("gone", T0, {}, {"incident": '{"version": 99}'})
     assert keeping(world, tmp_path).leave(memory, (), world.writer) == memory
     assert world.station.gone == {}
+    world.end()
+
+
+@pytest.mark.parametrize("conditions", ["{", "[1]", '{"raised": 5}', '{"spells": {"unavailable:": 7}}'])
+def test_a_state_that_nobody_can_read_is_told_with_what_to_do(tmp_path: Path, conditions: str) -> None:
+    world = Judged(tmp_path / "prober.db")
+    plan = world.begin(world.lane(service="mailer"))
+    memory = Memory("mailer", T0, {}, {"conditions": conditions})
+    with pytest.raises(StartError, match=r"what the store says of mailer cannot be understood.*keep it as evidence"):
+        keeping(world, tmp_path).begin(plan.layouts[0], memory, (), None, T0 * NS)
     world.end()

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recording import API, OK, T0, Recorder, write
+from recording import API, OK, T0, Recorder, act, write
 
 from prober.errors import Exit, UsageError
 from prober.store import (
     CorruptError,
+    Failure,
+    IncidentHead,
     NoStoreError,
     NotOursError,
     Reader,
@@ -24,10 +26,13 @@ from prober.store import (
     StoreError,
     StoreLockedError,
     TooNewError,
+    Transaction,
     locate,
 )
 from prober.store.errors import explain
 from prober.store.schema import MIGRATIONS
+from rules.incident import Record, RecordKind
+from rules.model import Fault, Kind, Observation, Stage
 
 
 @pytest.fixture
@@ -183,6 +188,61 @@ def test_a_store_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_a_name_that_is_too_long_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="File name too long"):
         Store.open(tmp_path / ("x" * 300))
+
+
+def planted(path: Path) -> None:
+    """A store with a row in every table that is read."""
+    head = IncidentHead("bird-1", "bird", "critical", "open", T0, T0)
+    record = Record("bird-1", T0, RecordKind.NOTE, {"text": "hello"})
+    failed = Failure(API, T0, T0 * 10**9, Fault.SERVER_ERROR, "http_status_503", Observation(Kind.HTTP, Stage.DONE))
+    write(
+        path,
+        Recorder().all(OK),
+        Transaction(incidents=(head,), records=(record,), acts=(act(),), failures=(failed,)),
+    )
+
+
+def read_all(path: Path) -> None:
+    """What a start reads, and what the commands do."""
+    with closing(Store.open(path)) as store:
+        store.load()
+        store.pending()
+    with Reader(path) as reader:
+        list(reader.seconds(API, T0, T0 + 10))
+        reader.incidents()
+        reader.acts("bird-1")
+        reader.records("bird-1")
+        list(reader.failures("bird", T0, T0 + 10))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "junk"),
+    [
+        ("cells", "faults", "{"),
+        ("cells", "faults", '{"nobody": 1}'),
+        ("cells", "verdict", "fine"),
+        ("runs", "cycle", "77"),
+        ("runs", "cycle", "1*x"),
+        ("acts", "facts", "{"),
+        ("acts", "kind", "telegram"),
+        ("incidents", "conditions", "5"),
+        ("records", "detail", "\x00"),
+        ("failures", "body", b"\xa5"),
+    ],
+)
+def test_a_row_that_holds_what_nobody_wrote_is_told_as_damage(
+    path: Path, table: str, column: str, junk: object
+) -> None:
+    """SQLite finds nothing wrong with it: a flipped bit within a text, or somebody else's hand."""
+    planted(path)
+    read_all(path)
+    with closing(sqlite3.connect(path)) as db:
+        for (guard,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {guard}")  # damage does not ask
+        db.execute(f"UPDATE {table} SET {column} = ?", (junk,))  # noqa: S608 - names of this test
+        db.commit()
+    with pytest.raises(CorruptError, match=rf"damaged.*a row of ({table}|cells) cannot be understood"):
+        read_all(path)
 
 
 def test_a_damaged_store_is_told(path: Path) -> None:
