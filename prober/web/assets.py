@@ -6,6 +6,8 @@ from importlib import resources
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from prober.web.formats import has_already
+
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
@@ -26,6 +28,6 @@ class Assets:
             return PlainTextResponse("Not found.\n", 404)
         content, kind, tag = found
         headers = {"Cache-Control": "max-age=300", "ETag": tag}
-        if request.headers.get("if-none-match") == tag:
+        if has_already(request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers=headers)
         return Response(content, media_type=kind, headers=headers)

@@ -28,6 +28,12 @@ def wants_openmetrics(accept: str) -> bool:
     return wanted > 0 and wanted >= text
 
 
+def has_already(if_none_match: str, tag: str) -> bool:
+    """Whether the If-None-Match header names the entity tag: compared weakly, since proxies that compress weaken tags."""
+    given = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return given == ["*"] or tag.removeprefix("W/") in given
+
+
 def takes_gzip(accept_encoding: str) -> bool:
     """Whether the Accept-Encoding header takes gzip (RFC 9110 12.5.3)."""
     return any(kind in {"gzip", "x-gzip"} and _weight(parameters) > 0 for kind, parameters in _items(accept_encoding))

@@ -14,6 +14,7 @@ from prober.links import room_path
 from prober.redact import Redactor
 from prober.settings import Settings
 from prober.store import IncidentHead, StoreError
+from prober.web.formats import has_already
 from prober.web.forms import posted
 from prober.web.gate import Gate, Who
 from prober.web.login import HEADERS, Login
@@ -67,7 +68,7 @@ class Incidents:
             return room
         who = self._gate.who(request)
         tag = f'"{hashlib.sha256(repr((room, who)).encode("utf-8", "replace")).hexdigest()[:32]}"'
-        if request.headers.get("if-none-match") == tag:
+        if has_already(request.headers.get("if-none-match", ""), tag):
             return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-store"})
         entered = _known(request.query_params.get("entered", ""))
         answer = self._shown(request, room, entered=entered)

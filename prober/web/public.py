@@ -18,7 +18,7 @@ from starlette.responses import Response
 from prober import logs
 from prober.status.picture import Painter, Picture, paint
 from prober.store import StoreError
-from prober.web.formats import takes_gzip
+from prober.web.formats import has_already, takes_gzip
 from prober.web.health import unready
 from prober.web.stored import Stored
 from prober.web.view import View
@@ -49,7 +49,7 @@ class Rendered:
     def answer(self, request: Request, kind: str, **headers: str) -> Response:
         """The answer to `request`: compressed if it takes that, 304 if it has the same already."""
         told = {"ETag": self.tag, "Vary": "Accept-Encoding"} | {k.replace("_", "-"): v for k, v in headers.items()}
-        if self.tag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+        if has_already(request.headers.get("if-none-match", ""), self.tag):
             return Response(status_code=304, headers=told)
         told["Content-Type"] = kind
         if self.packed and takes_gzip(request.headers.get("accept-encoding", "")):

@@ -564,3 +564,13 @@ def test_our_words_are_read_from_the_left_whatever_a_service_is_called(store: Pa
     directions = [attrs.get("dir") for _, attrs in tags if attrs.get("class") == "said"]
     assert directions[0] == "auto"
     assert set(directions[1:]) == {None}
+
+
+def test_what_a_browser_has_is_not_sent_again_also_behind_a_proxy_that_compresses(store: Path) -> None:
+    """Such a proxy (nginx) makes a strong tag a weak one; If-None-Match is compared weakly (RFC 9110 13.1.2)."""
+    desk = fit(Desk(store=store))
+    for path in ("/", "/static/base.css", "/feed.atom"):
+        tag = desk.ask(path).headers["etag"].removeprefix("W/")
+        for given in (tag, f"W/{tag}", f'"other", W/{tag}', "*"):
+            assert desk.ask(path, headers={"If-None-Match": given}).status_code == 304, given
+        assert desk.ask(path, headers={"If-None-Match": 'W/"other"'}).status_code == 200
