@@ -4,6 +4,7 @@ import argparse
 import getpass
 import json
 import time
+from typing import Any
 
 from prober import instants
 from prober.cli import stored
@@ -36,8 +37,24 @@ STEPS = {
 _TIMEOUT = 15.0  # seconds
 
 
+class _Mixed(argparse.ArgumentParser):
+    """Takes the text after options too (`update ID --when -10m "they look"`): argparse gives it up once an option has come."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._within:  # as the one that mixes does itself
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
+
+
 def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The actions' arguments."""
+    actions._parser_class = _Mixed  # noqa: SLF001 - there is no public way to have another class than the parent's
     for action, (kind, purpose) in STEPS.items():
         parser = actions.add_parser(action, help=purpose, description=f"Enter a step: {purpose}.")
         stored.takes_times(parser)

@@ -76,6 +76,31 @@ def test_a_step_is_told_with_the_token_and_who_when_and_what(
     assert capsys.readouterr().out == "bird-1: adopt is entered\n"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("adopt", "bird-1", "--ticket", "4711", "by telephone", "--by", "ada"),
+        ("adopt", "--by", "ada", "bird-1", "--ticket", "4711", "by telephone"),
+        ("adopt", "--by", "ada", "--ticket", "4711", "bird-1", "by telephone"),
+    ],
+)
+def test_the_text_may_come_after_options(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with program(answer("200 OK", b'{"ok": true}')) as served:
+        assert main(["incidents", *arguments, "--config", configured(tmp_path, address(served))]) == 0
+        (request,) = served.requests
+    assert json.loads(request.body) == {"by": "ada", "text": "by telephone", "ticket": "4711"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("note", "bird-1", "two", "texts"), ("note",), ("note", "bird-1", "--whom", "x")]
+)
+def test_what_is_no_step_is_refused(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["incidents", *arguments, "--config", configured(tmp_path, "127.0.0.1:9")]) == 2
+    assert "usage:" in capsys.readouterr().err
+
+
 def test_the_vendors_severity_and_a_time_ago(tmp_path: Path) -> None:
     with program(answer("200 OK", b'{"ok": true}')) as served:
         config = configured(tmp_path, address(served))
