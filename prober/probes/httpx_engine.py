@@ -26,6 +26,8 @@ _REDIRECTS = 20
 _BEAT = 0.1  # seconds
 #: The thread is behind when its heart has not beaten for so long, ns; its silence then says nothing of any server.
 BEHIND = 500_000_000
+#: Nor does it when its beats were late by this share of a call's time in all: each of a call's many turns was as late.
+LATE_SHARE = 0.2
 _DETAIL = 200  # characters
 #: Seconds after which a fixed address that says nothing gives way to the next one: a call fails when all have failed
 #: (classification.md, rule 10). The last one has the rest of the call.
@@ -42,6 +44,7 @@ class HttpxEngine:
         self.loop: asyncio.AbstractEventLoop = Loop()
         self._beat = time.monotonic_ns()
         self._behind = 0  # when it was last found to be behind
+        self._late = 0  # ns by which its beats were late, in all
         self._partings: set[asyncio.Task[None]] = set()  # clients that are being closed
         self._thread = threading.Thread(target=self._run, name="httpx", daemon=True)
         self._thread.start()
@@ -58,12 +61,22 @@ class HttpxEngine:
         now = time.monotonic_ns()
         if now - self._beat > BEHIND:
             self._behind = now
+        self._late += self._overdue(now)
         self._beat = now
         self.loop.call_later(_BEAT, self._live)
 
-    def was_behind(self, since: int) -> bool:
-        """Whether the thread has not kept up at any time from `since` (monotonic ns) on."""
-        return self._behind >= since or time.monotonic_ns() - self._beat > BEHIND
+    def _overdue(self, now: int) -> int:
+        return max(0, now - self._beat - round(_BEAT * 1e9))
+
+    def late(self) -> int:
+        """ns by which the thread's beats have been late by now, in all."""
+        return self._late + self._overdue(time.monotonic_ns())
+
+    def was_behind(self, since: int, late: int) -> bool:
+        """Whether the thread has not kept up since `since` (monotonic ns), when `late()` was `late`."""
+        now = time.monotonic_ns()
+        stood_still = self._behind >= since or now - self._beat > BEHIND
+        return stood_still or self.late() - late > LATE_SHARE * (now - since)
 
     def probe(self, endpoint: ApiEndpoint, markers: tuple[bytes, ...]) -> "HttpxProbe":
         return HttpxProbe(self, endpoint, markers)
@@ -148,18 +161,20 @@ class HttpxProbe:
 class HttpxCall(Call):
     """One call through httpx. What the other thread finds is brought over whole, in one callback."""
 
-    __slots__ = ("_future", "_over", "_probe", "_seen", "_tried")
+    __slots__ = ("_future", "_late", "_over", "_probe", "_seen", "_tried")
 
     def __init__(self, probe: HttpxProbe, done: Callable[[Call], None], full: bool) -> None:
         super().__init__(done, full=full)
         self._probe = probe
         self._over = False
+        self._late = 0  # the engine's at the begin
         self._future: Any = None
         self._seen = Seen(tunnel=probe.tunnel)
         self._tried: list[str] = []
 
     def start(self, now: int, utc: int) -> None:
         self.begun, self.begun_utc = now, utc
+        self._late = self._probe.engine.late()
         self._future = asyncio.run_coroutine_threadsafe(self._run(), self._probe.engine.loop)
 
     # in the thread
@@ -213,7 +228,7 @@ class HttpxCall(Call):
             self._end(seen.trouble, seen.detail, seen.ended)
             return
         self._future.cancel()
-        if self._probe.engine.was_behind(self.begun):
+        if self._probe.engine.was_behind(self.begun, self._late):
             self._end(Trouble.ENGINE, "httpx did not keep up: too many calls of this engine for one processor", now)
         else:
             self._end(Trouble.TIMEOUT, "", now)

@@ -289,6 +289,33 @@ def test_a_thread_that_is_behind_is_our_own_fault(tmp_path: Path, monkeypatch: p
     assert "did not keep up" in seen.detail
 
 
+def test_a_thread_whose_every_turn_is_late_is_our_own_fault_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never stands still, and yet no call of many turns comes to its end."""
+    monkeypatch.setattr(httpx_engine, "BEHIND", 60_000_000_000)
+    with http_peer("hang_before_headers") as peer:
+
+        async def work(engines: Engines) -> Observation:
+            probe = engines.api(endpoint(peer, tmp_path, engine="httpx"))
+            busy = True
+
+            def others_turns() -> None:
+                if busy:
+                    time.sleep(0.2)
+                    engines.httpx.loop.call_soon(others_turns)
+
+            engines.httpx.loop.call_soon_threadsafe(others_turns)
+            try:
+                return observation_of(await one(engines.loop, probe, 1.5))
+            finally:
+                busy = False
+
+        seen = on_a_loop(work)
+    assert (seen.trouble, classify(seen).fault) == (Trouble.ENGINE, Fault.OWN)
+    assert "did not keep up" in seen.detail
+
+
 def test_what_has_ended_at_the_deadline_is_believed(tmp_path: Path) -> None:
     with http_peer() as peer:
 
