@@ -1,5 +1,6 @@
 """How long an endpoint that asked us to slow down is left alone (DESIGN.md, "Politeness")."""
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 #: First and longest wait without a Retry-After, seconds: 5, 10, 20, 40, 60, 60, ...
@@ -20,10 +21,12 @@ def retry_after(value: str, now: int) -> int | None:
     if value.isascii() and value.isdigit():
         return min(int(value[:9]), LONGEST_RETRY_AFTER)
     try:
-        moment = parsedate_to_datetime(value).timestamp()
+        moment = parsedate_to_datetime(value)
+        if moment.tzinfo is None:  # asctime's form has no zone, and means UTC (RFC 9110, 5.6.7)
+            moment = moment.replace(tzinfo=UTC)
+        return max(0, min(round(moment.timestamp()) - now, LONGEST_RETRY_AFTER))
     except (ValueError, TypeError, OverflowError):
         return None
-    return max(0, min(round(moment) - now, LONGEST_RETRY_AFTER))
 
 
 def wait(headers: tuple[tuple[str, str], ...], previous: int, now: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """How long an endpoint that asked us to slow down is left alone."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -28,6 +29,8 @@ def test_the_waits_are_the_designs() -> None:
         ("999999999999", LONGEST_RETRY_AFTER),
         ("Sun, 22 Nov 2026 10:00:30 GMT", 30),
         ("Sunday, 22-Nov-26 10:00:30 GMT", 30),  # RFC 850, obsolete and to be understood (RFC 9110, 5.6.7)
+        ("Sun Nov 22 10:00:30 2026", 30),  # asctime, likewise
+        ("Sun, 22 Nov 2026 10:00:30 -0000", 30),
         ("Sun, 22 Nov 2026 09:59:00 GMT", 0),
         ("Mon, 22 Nov 2027 10:00:00 GMT", LONGEST_RETRY_AFTER),
         ("", None),
@@ -38,8 +41,17 @@ def test_the_waits_are_the_designs() -> None:
         ("Sun, 99 Nov 2026 10:00:30 GMT", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(value: str, seconds: int | None) -> None:
-    assert retry_after(value, NOW) == seconds
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_retry_after_is_seconds_or_a_date(
+    value: str, seconds: int | None, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert retry_after(value, NOW) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.text(max_size=40))
