@@ -18,7 +18,7 @@ from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered, 
 from prober.deliver.harmless import told
 from prober.deliver.post import Poster
 from prober.deliver.priorities import rank
-from prober.deliver.view import View
+from prober.deliver.view import SOMEBODY, View
 from prober.deliver.webhook import payload
 from prober.redact import Redactor
 from prober.settings import PagerdutyReceiver
@@ -82,7 +82,7 @@ class Pagerduty:
         named = [ack.get("acknowledger") for ack in items(incident, "acknowledgements")]
         named.append(incident.get("last_status_change_by"))
         names = [str(who.get("summary")) for who in named if isinstance(who, dict) and who.get("summary")]
-        by = told(self._redactor, next(iter(names), ""), 100) or "somebody"
+        by = told(self._redactor, next(iter(names), ""), 100) or SOMEBODY
         return Arrival(Reached.ACKNOWLEDGED, f"{incident['status']} in PagerDuty by {by}", by=by)
 
     async def _notified(self, session: Session, incident: str) -> Arrival:

@@ -4,6 +4,7 @@ The facts come from the rules and from the measuring process over a link and a s
 care: a text must never fail because a fact is missing or odd, since a poor ticket is better than none.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from rules.acts import Act
 from rules.contracts.model import INTERNAL, SILENT
 from rules.incident_state import MAILBOX
 
+#: Who acknowledged at a pager that does not say who.
+SOMEBODY = "somebody"
 #: Samples of failed calls shown, and characters of a request or response shown of each.
 SAMPLES = 5
 TRANSCRIPT = 4_000
@@ -152,13 +155,20 @@ class View:
         customer = _mapping(facts.get("customer"))
         contact = _mapping(customer.get("contact"))
         self.company = line(customer.get("company"))
-        self.contact = line(facts.get("acknowledged_by")) or line(contact.get("name"))
+        self.contact = _person(line(facts.get("acknowledged_by"))) or line(contact.get("name"))
         self.escalates_to = line(facts.get("to"))
         self.phone = line(contact.get("phone"))
         self.email = line(contact.get("email"))
         terms = _mapping(facts.get("terms"))
         self.hotline = line(terms.get("hotline"))
         self.persistence_source = line(terms.get("persistence_source"))
+
+
+def _person(by: str) -> str:
+    """Who acknowledged, if that is somebody to ask for: a link without a name, a key of a telephone and a pager that does not
+    say who leave a receiver's name, a number, or `somebody`."""
+    nameless = by.startswith("on_call.") or by == SOMEBODY or re.fullmatch(r"\+?[0-9 ()/.-]+", by)
+    return "" if nameless else by
 
 
 def line(value: Any) -> str:

@@ -170,6 +170,23 @@ def test_a_page_asks_for_what_the_program_could_not_do(step: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("by", "contact"),
+    [
+        ("Ada Lovelace", "Ada Lovelace"),
+        ("ada", "ada"),
+        ("", "Operations"),
+        ("on_call.webhook-1", "Operations"),
+        ("+49 30 1234567", "Operations"),
+        ("somebody", "Operations"),
+    ],
+)
+def test_who_acknowledged_is_the_contact_if_it_is_somebody_to_ask_for(by: str, contact: str) -> None:
+    """A link without a name and a key of a telephone leave no name; an engineer's own number is not the vendor's to know."""
+    said = texts.text(act(ActKind.TICKET, facts={**FACTS, "acknowledged_by": by}))
+    assert f"Contact: {contact} Telephone:" in flat(said)
+
+
+@pytest.mark.parametrize(
     ("controls", "shown"),
     [
         ({"configured": ["dns"], "ok": True}, "dns; answering"),
