@@ -94,7 +94,7 @@ def _fixed(response: bytes) -> Callable[[bytes], bytes]:
 def _digest(user: bytes, secret: bytes) -> Callable[[bytes], bytes]:
     def answer(challenge: bytes) -> bytes:
         try:
-            asked = base64.b64decode(challenge, validate=True)
+            asked = base64.b64decode(challenge.strip(), validate=True)  # blanks may follow what a server says
         except binascii.Error as e:
             raise ChallengeError(str(e)) from e
         return base64.b64encode(b"%b %b" % (user, hmac.new(secret, asked, "md5").hexdigest().encode())) + b"\r\n"

@@ -245,10 +245,11 @@ def test_login_answers_two_questions() -> None:
     assert talk.conversation.stage is Stage.MAIL
 
 
-def test_cram_md5_answers_as_rfc_2195_shows() -> None:
+@pytest.mark.parametrize("end", [b"\r\n", b" \r\n", b"\n"])
+def test_cram_md5_answers_as_rfc_2195_shows(end: bytes) -> None:
     talk = Talk(plan_of(tls="none", login={"username": "tim", "password": "tanstaaftanstaaf"}))
     challenge = b"<1896.697170952@postoffice.reston.mci.net>"
-    talk.hears(BANNER, b"250-peer\r\n250 AUTH CRAM-MD5\r\n", b"334 " + base64.b64encode(challenge) + b"\r\n")
+    talk.hears(BANNER, b"250-peer\r\n250 AUTH CRAM-MD5\r\n", b"334 " + base64.b64encode(challenge) + end)
     assert base64.b64decode(talk.sent[-1]) == b"tim b913a602c7eda7a495b4e6e7334d3890"
     assert hmac.new(b"tanstaaftanstaaf", challenge, "md5").hexdigest() == "b913a602c7eda7a495b4e6e7334d3890"
 
