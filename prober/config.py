@@ -149,8 +149,17 @@ class _Judge:
         return lines
 
     def _add(self, loc: Loc, message: str, line: int = 0) -> None:
+        loc = self._as_written(loc)
         line = line or (self._document.line(loc) if self._document else 0)
         self.flaws[Flaw(loc, line, message)] = None
+
+    def _as_written(self, loc: Loc) -> Loc:
+        """The place of the key that names a secret's file, for the secret that came out of it."""
+        if self._document and loc and isinstance(loc[-1], str) and self._document.node(loc) is None:
+            of_file = (*loc[:-1], f"{loc[-1]}_file")
+            if self._document.node(of_file) is not None:
+                return of_file
+        return loc
 
     def _fill(self, loc: Loc) -> None:
         """Put an example where a value is missing, so that what is around it can be judged; nothing is said of it."""

@@ -107,7 +107,7 @@ def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
         return None
     try:
         data = read_bytes(base / Path(name).expanduser(), _MAX_SECRET + 1)
-        text = data.decode()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         message = "names a file that is not UTF-8 text; a secret is text"
     except (OSError, ValueError, RuntimeError) as error:  # no file, no right; a NUL in the path; ~ of an unknown user

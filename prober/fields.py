@@ -172,13 +172,16 @@ def _mail_header_name(text: str) -> str:
     return text
 
 
-def _header_value(secret: SecretStr) -> SecretStr:
-    value = secret.get_secret_value()
-    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+def _one_line_secret(secret: SecretStr) -> SecretStr:
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", secret.get_secret_value()):
         raise ValueError(
             "holds a line break or another control character (a file or variable that ends in one?); remove it"
         )
-    if not value.isascii():
+    return secret
+
+
+def _header_value(secret: SecretStr) -> SecretStr:
+    if not _one_line_secret(secret).get_secret_value().isascii():
         raise ValueError("holds characters outside ASCII, which a header cannot carry; encode them")
     return secret
 
@@ -328,6 +331,8 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 PageId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+#: What is typed or sent in one line, as no key for signatures needs to be.
+Password = Annotated[SecretStr, Field(min_length=1), AfterValidator(_one_line_secret)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 ReplyHeaderName = Annotated[str, AfterValidator(_reply_header_name)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_header_value)]

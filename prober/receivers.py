@@ -22,6 +22,7 @@ from prober.fields import (
     Oid,
     OneLine,
     PageId,
+    Password,
     Phone,
     Port,
     Secret,
@@ -65,10 +66,10 @@ class WebhookReceiver(Section):
 class PagerdutyReceiver(Section):
     """PagerDuty, by its Events API v2; with an api_token, acknowledgements are read back by its REST API."""
 
-    routing_key: Secret | None = Field(None, description="the integration key of an Events API v2 integration")
+    routing_key: Password | None = Field(None, description="the integration key of an Events API v2 integration")
     routing_key_file: File | None = Field(None, description="a file that holds routing_key")
     url: Url = Field("https://events.pagerduty.com/v2/enqueue", description="where events go")
-    api_token: Secret | None = Field(None, description="a REST API key (read-only is enough)")
+    api_token: Password | None = Field(None, description="a REST API key (read-only is enough)")
     api_token_file: File | None = Field(None, description="a file that holds api_token")
     api_url: Url = Field("https://api.pagerduty.com", description="where acknowledgements are read")
     ca: File | None = Field(None, description=_CA)
@@ -81,7 +82,7 @@ class ZendeskReceiver(Section):
     username: MailAddress | None = Field(
         None, description="whose api_token it is; without, api_token is an OAuth access token"
     )
-    api_token: Secret | None = Field(None, description="an API token of username's, or an OAuth access token")
+    api_token: Password | None = Field(None, description="an API token of username's, or an OAuth access token")
     api_token_file: File | None = Field(None, description="a file that holds api_token")
     role: Literal["agent", "end_user"] = Field(
         "agent", description="agent: the Tickets API; end_user: the Requests API"
@@ -99,7 +100,7 @@ class JiraReceiver(Section):
     username: OneLine | None = Field(
         None, description="whose api_token it is; without, api_token is a personal access token"
     )
-    api_token: Secret | None = Field(None, description="an API token of username's, or a personal access token")
+    api_token: Password | None = Field(None, description="an API token of username's, or a personal access token")
     api_token_file: File | None = Field(None, description="a file that holds api_token")
     deployment: Literal["cloud", "server"] = Field("cloud", description="server: Server or Data Center")
     project: OneLine | None = Field(None, description="the project's key")
@@ -172,7 +173,7 @@ class TwilioReceiver(Section):
     """A telephone call through Twilio: rings a person and reads the script, and joins them to the hotline."""
 
     account_sid: AccountSid = Field(description="the account", examples=["AC00000000000000000000000000000000"])
-    auth_token: Secret | None = Field(None, description="the account's auth token")
+    auth_token: Password | None = Field(None, description="the account's auth token")
     auth_token_file: File | None = Field(None, description="a file that holds auth_token")
     from_: Annotated[Phone, Field(alias="from", description="the account's number that calls", examples=["+15550100"])]
     to: Phone = Field(description="the number that is called", examples=["+493012345678"])
@@ -217,7 +218,7 @@ class StatuspageReceiver(Section):
     page: PageId = Field(description="the page's id", examples=["abc123def456"])
     component: PageId | None = Field(None, description="the id of the component that stands for the service")
     channels: dict[Literal["api", "smtp"], PageId] = Field({}, description="a component's id for each channel")
-    api_key: Secret | None = Field(None, description="an API key of the account")
+    api_key: Password | None = Field(None, description="an API key of the account")
     api_key_file: File | None = Field(None, description="a file that holds api_key")
     incidents: bool = Field(True, description="false: the components alone are kept up to date")
     notify: bool = Field(True, description="the page's subscribers are told")

@@ -26,6 +26,7 @@ from prober.fields import (
     Name,
     Nameserver,
     OneLine,
+    Password,
     Pattern,
     Port,
     ProxyUrl,
@@ -127,7 +128,7 @@ class Relay(Section):
     port: Port = Field(587, description="the relay's port")
     tls: Tls = Field("starttls", description=_TLS)
     username: OneLine | None = Field(None, description="whom to log in as; default: no login")
-    password: Secret | None = Field(None, description="the password of username")
+    password: Password | None = Field(None, description="the password of username")
     password_file: File | None = Field(None, description="a file that holds the password")
     ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
@@ -136,7 +137,7 @@ class Login(Section):
     """SMTP AUTH (RFC 4954)."""
 
     username: OneLine = Field(description="whom to log in as", examples=["SMTP_Injection"])
-    password: Secret | None = Field(None, description="the password, often an API key")
+    password: Password | None = Field(None, description="the password, often an API key")
     password_file: File | None = Field(None, description="a file that holds the password")
 
 
@@ -296,7 +297,7 @@ class Service(Section):
 class Web(Access, Look):
     """Who may change things over HTTP, and whether /probe takes targets that are not configured."""
 
-    token: Secret | None = Field(None, description="whoever has it may enter steps and reload")
+    token: Password | None = Field(None, description="whoever has it may enter steps and reload")
     token_file: File | None = Field(None, description="a file that holds the token")
     probe_any_target: bool = Field(False, description="/probe calls targets too that are not configured")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from prober.fields import Duration, File, Host, Name, OneLine, Pattern, Port, ProxyUrl, Secret, Url
+from prober.fields import Duration, File, Host, Name, OneLine, Password, Pattern, Port, ProxyUrl, Url
 from prober.section import Section
 
 
@@ -27,7 +27,7 @@ class Mailbox(Section):
         "implicit", description="implicit: TLS from the first byte; starttls: after the greeting; none: no TLS"
     )
     username: OneLine = Field(description="whom to log in as", examples=["oncall@example.com"])
-    password: Secret | None = Field(None, description="the password of username")
+    password: Password | None = Field(None, description="the password of username")
     password_file: File | None = Field(None, description="a file that holds the password")
     folder: OneLine = Field("INBOX", description="the folder that replies come into")
     every: Duration = Field(30_000, description="between two looks, where the server has no IDLE")

@@ -303,6 +303,29 @@ def test_a_header_has_its_file_beside_it_as_every_other_secret(write: Write, tmp
     ]
 
 
+@pytest.mark.parametrize("held", ["secret\n\n", "one\ntwo\n", "a\0b"])
+def test_a_password_of_several_lines_is_refused_and_a_key_for_signatures_is_not(
+    write: Write, tmp_path: Path, held: str
+) -> None:
+    """No relay would let us in with it, and that would show when the first ticket is to leave."""
+    (tmp_path / "s").write_text(held)
+    relay = "relays:\n  - host: mx.example.com\n    username: x\n    password_file: s\n"
+    rest = "web: {token_file: s}\non_call: [{pagerduty: {routing_key_file: s}}]\n"
+    assert [error.split(" (")[0] for error in errors_of(write(relay + rest + SMALL))] == [
+        f"{place}: holds a line break or another control character"
+        for place in ("4: relays[0].password_file", "5: web.token_file", "6: on_call[0].pagerduty.routing_key_file")
+    ]
+    settings_of(write("on_call: [{webhook: {url: 'http://127.0.0.1/', hmac_key_file: s}}]\n" + SMALL))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "s").write_bytes(b"\xef\xbb\xbfsecret\r\n")
+    relay = "relays: [{host: mx.example.com, username: x, password_file: s}]\n"
+    password = settings_of(write(relay + SMALL)).relays[0].password
+    assert password is not None
+    assert password.get_secret_value() == "secret"
+
+
 # pipes
 
 
