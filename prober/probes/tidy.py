@@ -50,39 +50,43 @@ class _At(Enum):
 class Tidy:
     """One connection's responses. What it does not understand it leaves as it is: the parser says what is wrong with it."""
 
-    __slots__ = ("_at", "_held", "_left")
+    __slots__ = ("_at", "_done", "_held", "_left")
 
     def __init__(self) -> None:
         self._at = _At.HEAD
         self._held = b""
+        self._done = 0  # bytes of `_held` that have been taken: cutting each piece off would copy the rest every time
         self._left = 0  # bytes of the chunk that are still due, its line's end included
 
     def feed(self, data: bytes) -> bytes:
         """What of the response is ready; heads and chunks' sizes are held back until they are whole."""
         self._held += data
         ready: list[bytes] = []
-        while self._held and (piece := self._next()):
+        while self._done < len(self._held) and (piece := self._next()):
             ready.append(piece)
+        self._held, self._done = self._held[self._done :], 0
         return b"".join(ready)
 
     def _next(self) -> bytes:
         """The next piece, b"" while it is not whole."""
         if self._at is _At.HEAD:
-            found = _END_OF_HEAD.search(self._held)
-            return self._head(self._take(found.end())) if found else b""
+            found = _END_OF_HEAD.search(self._held, self._done)
+            return self._head(self._take(found.end() - self._done)) if found else b""
         if self._at is _At.SIZE:
-            end = self._held.find(b"\n") + 1
-            return self._size(self._take(end)) if end else b""
+            end = self._held.find(b"\n", self._done) + 1
+            return self._size(self._take(end - self._done)) if end else b""
         if self._at is _At.REST:
             return self._take(len(self._held))
-        piece = self._take(min(self._left, len(self._held)))
+        piece = self._take(self._left)
         self._left -= len(piece)
         if not self._left:
             self._at = _At.SIZE
         return piece
 
     def _take(self, size: int) -> bytes:
-        piece, self._held = self._held[:size], self._held[size:]
+        """The next `size` bytes, or as many as there are."""
+        piece = self._held[self._done : self._done + size]
+        self._done += len(piece)
         return piece
 
     def _head(self, head: bytes) -> bytes:
