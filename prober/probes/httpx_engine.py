@@ -27,7 +27,7 @@ _BEAT = 0.1  # seconds
 #: The thread is behind when its heart has not beaten for so long, ns; its silence then says nothing of any server.
 BEHIND = 500_000_000
 #: Nor does it when its beats were late by this share of a call's time in all: each of a call's many turns was as late.
-LATE_SHARE = 0.2
+LATE_SHARE = 0.3
 _DETAIL = 200  # characters
 #: Seconds after which a fixed address that says nothing gives way to the next one: a call fails when all have failed
 #: (classification.md, rule 10). The last one has the rest of the call.
