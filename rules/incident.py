@@ -40,6 +40,7 @@ from rules.incident_events import (
     Step,
     Tick,
 )
+from rules.incident_redirect import redirect_all
 from rules.incident_state import CLOCK, Incident, Level, Mode, Phase, Plan, ServiceState, Status, Ticket
 from rules.incident_what import What, what
 from rules.model import Condition
@@ -237,8 +238,9 @@ TABLE: dict[tuple[Phase, What], Row] = {
     (_NONE, W.REOPEN): _row(_RECOVERED, life.reopen, publish.reopened),
     **{(phase, W.REOPEN): _row(phase, life.refuse_open_already) for phase in (_INTERNAL, _OPEN, _RECOVERED)},
     # The configuration changed: what could not be done before is done.
-    (_OPEN, W.RELOADED): _row(_OPEN, answer.take_plan, consent.catch_up),
-    **{(phase, W.RELOADED): _row(phase, answer.take_plan) for phase in (_NONE, _INTERNAL, _RECOVERED)},
+    (_NONE, W.RELOADED): _row(_NONE, answer.take_plan),
+    (_OPEN, W.RELOADED): _row(_OPEN, answer.take_plan, redirect_all, consent.catch_up),
+    **{(phase, W.RELOADED): _row(phase, answer.take_plan, redirect_all) for phase in (_INTERNAL, _RECOVERED)},
     **{(phase, w): Row(phase, fx) for phase in (_INTERNAL, _OPEN, _RECOVERED) for w, fx in _OPENED.items()},
     **{(phase, w): Row(phase, fx) for phase in Phase for w, fx in _ALWAYS.items()},
     # No incident is open.

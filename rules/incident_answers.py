@@ -12,6 +12,7 @@ from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Res
 from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
 from rules.incident_oncall import page_each, resolve_topic, stop_paging
+from rules.incident_redirect import redirect
 from rules.incident_state import Phase, Status, Ticket
 from rules.incident_ticket import drop_held_notes, send_held_notes
 
@@ -98,9 +99,11 @@ def take_accepted(d: Draft, e: Result) -> None:
 
 
 def take_failed(d: Draft, e: Result) -> None:
-    """Every receiver refused for good. On-call must do by hand what the agreement asks for."""
+    """Every receiver refused for good. Where no others are configured by now, on-call must do by hand what is asked for."""
     d.mark(e.result.act, status=Status.FAILED)
     made = d.incident.act(e.result.act)
+    if made and redirect(d, made):
+        return
     ticket = d.incident.ticket
     if ticket and ticket.act == e.result.act:
         d.change(ticket=replace(ticket, status=Status.FAILED))

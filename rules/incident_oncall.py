@@ -8,7 +8,7 @@ from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ConditionCleared, ConditionRaised, RecordKind
 from rules.incident_facts import recovery, what_follows
 from rules.incident_names import topic_of
-from rules.incident_state import Paging
+from rules.incident_state import Made, Paging
 
 
 def page(d: Draft, e: ConditionRaised) -> None:
@@ -71,6 +71,20 @@ def page_these(
         again = bool(repeat) and receiver in had
         named = f"{step}{REPEAT}{repeat}" if again else step
         d.make(ActKind.PAGE, named, (receiver,), facts, topic=topic, passing=passing or again, resolved=again)
+
+
+def page_anew(d: Draft, refused: Made) -> bool:
+    """Page whom the configuration has now, if it has no longer whom this page was for and nobody has acknowledged."""
+    if refused.resolved or d.incident.acknowledged_by or not d.plan.on_call:
+        return False
+    if not {*d.plan.on_call, *_levels(d, len(d.plan.further))}.isdisjoint(refused.receivers):
+        return False
+    d.mark(refused.id, resolved=True)  # there is nobody to tell that it is over
+    cause, follows = _held(d, refused.topic), {}
+    if not refused.topic and (severity := d.state.severity_of(d.incident.cause)):
+        follows = what_follows(d.plan, severity, d.incident.ticket)
+    page_these(d, d.plan.on_call, refused.step, cause, refused.topic, passing=refused.passing, **follows)
+    return True
 
 
 # --- until somebody acknowledges
