@@ -82,7 +82,7 @@ def what_follows(plan: Plan, severity: Severity, ticket: Ticket | None, asks_unt
     unable: list[str] = []
     refused = severity.ticket and ticket is not None and ticket.status is Status.FAILED
     if severity.ticket and not refused:
-        what = "open the ticket" if ticket is None else "add to the ticket"
+        what = "open the ticket" if ticket is None or ticket.status is Status.PENDING else "add to the ticket"
         (able if plan.tickets else unable).append(f"{what} by {_any_of(plan.tickets)}" if plan.tickets else what)
     if severity.hotline is not Hotline.NONE:
         what = "then call the hotline" if severity.after_ticket else "call the hotline"

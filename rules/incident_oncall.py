@@ -8,7 +8,7 @@ from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ConditionCleared, ConditionRaised, RecordKind
 from rules.incident_facts import recovery, what_follows
 from rules.incident_names import topic_of
-from rules.incident_state import Made, Paging
+from rules.incident_state import Made, Paging, Status
 
 
 def page(d: Draft, e: ConditionRaised) -> None:
@@ -196,15 +196,28 @@ def resolve_topic(d: Draft, topic: str | None, **more: Any) -> None:
     """Resolves the pages about `topic`; None: all of them."""
     for m in d.incident.made:
         if m.kind is ActKind.PAGE and not m.resolved and topic in (None, m.topic):
-            d.mark(m.id, resolved=True)
-            facts = d.facts(_held(d, m.topic), **more)
-            d.make(
-                ActKind.PAGE_RESOLVE,
-                m.step,
-                m.receivers,
-                facts,
-                after=m.id,
-                topic=m.topic,
-                episode=m.episode,
-                passing=m.passing,
-            )
+            _resolve(d, m, d.facts(_held(d, m.topic), **more))
+
+
+def resolve_step(d: Draft, step: str, text: str) -> None:
+    """Resolves this episode's pages of that step alone: what it asked for is done otherwise, as `text` says."""
+    for m in d.incident.made:
+        if m.kind is ActKind.PAGE and not m.resolved and (m.step, m.episode) == (step, d.incident.episode):
+            if m.status is Status.FAILED:  # nobody has it
+                d.mark(m.id, resolved=True)
+            else:
+                _resolve(d, m, d.facts(text=text))
+
+
+def _resolve(d: Draft, m: Made, facts: dict[str, Any]) -> None:
+    d.mark(m.id, resolved=True)
+    d.make(
+        ActKind.PAGE_RESOLVE,
+        m.step,
+        m.receivers,
+        facts,
+        after=m.id,
+        topic=m.topic,
+        episode=m.episode,
+        passing=m.passing,
+    )

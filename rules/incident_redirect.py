@@ -11,28 +11,27 @@ from dataclasses import replace
 from rules.acts import ActKind
 from rules.incident_draft import Draft
 from rules.incident_hotline import call_hotline
-from rules.incident_oncall import page_anew
+from rules.incident_oncall import page_anew, resolve_step
 from rules.incident_state import Made, Mode, Phase, Status
 from rules.incident_ticket import open_ticket
 
 
 def redirect_all(d: Draft, _: object = None) -> None:
     """The configuration has changed: what was refused because it came too late for its receivers."""
-    for made in d.incident.made:
-        if made.status is Status.FAILED:
+    for kind in (ActKind.TICKET, ActKind.HOTLINE, ActKind.PAGE):  # so that pages tell how the others stand
+        for made in [m for m in d.incident.made if m.kind is kind and m.status is Status.FAILED]:
             redirect(d, made)
 
 
 def redirect(d: Draft, made: Made) -> bool:
     """An act was refused for good. Whether others get it, because its receivers are configured no longer."""
-    match made.kind:
-        case ActKind.PAGE:
-            return page_anew(d, made)
-        case ActKind.TICKET:
-            return _open_anew(d, made)
-        case ActKind.HOTLINE:
-            return _call_anew(d, made)
-    return False
+    if made.kind is ActKind.PAGE:
+        return page_anew(d, made)
+    anew = {ActKind.TICKET: _open_anew, ActKind.HOTLINE: _call_anew}.get(made.kind)
+    if anew is None or not anew(d, made):
+        return False
+    resolve_step(d, f"{made.kind}-failed", "By hand no longer: the receivers that are configured now get it.")
+    return True
 
 
 def _open_anew(d: Draft, made: Made) -> bool:

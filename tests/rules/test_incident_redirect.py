@@ -22,7 +22,7 @@ def test_a_page_that_waits_goes_to_the_new_receiver_once_the_old_one_is_refused(
     s.raised(0)
     assert s.reloaded(5, on_call=("phone",)) == [], "an attempt under way may still succeed"
     assert refused(s, 6, PAGE, "pager") == ["1/page/phone/open"]
-    assert s.act("1/page/phone/open").facts["follows"][0] == "add to the ticket by mail or desk"
+    assert s.act("1/page/phone/open").facts["follows"][0] == "open the ticket by mail or desk"
     s.accepted(7, s.id("1/page/phone/open"), "phone")
     assert s.reloaded(8, on_call=("phone",), title="Bird") == [], "once is enough"
     resolved = [act for act in s.cleared(300) if "page_resolve" in act]
@@ -83,7 +83,17 @@ def test_a_ticket_that_every_receiver_refused_is_opened_by_others_that_are_confi
     s.raised(0)
     assert refused(s, 2, TICKET, "desk") == ["1/page/pager/ticket-failed"]
     assert s.reloaded(60, tickets=("mail", "desk"), title="Bird") == [], "the same ones: a person has been told"
-    assert s.reloaded(90, tickets=("form",)) == ["1/ticket/form/open"]
+    assert s.reloaded(90, tickets=("form",)) == ["1/ticket/form/open", "1/page_resolve/pager/ticket-failed"]
+    assert "By hand no longer" in s.act("1/page_resolve/pager/ticket-failed").facts["text"]
+
+
+def test_of_two_refused_before_the_new_plan_was_known_only_what_is_still_asked_for_is_paged() -> None:
+    s = Story()
+    s.raised(0)
+    refused(s, 4, TICKET, "desk")
+    refused(s, 4, "1/page/pager/ticket-failed", "pager")
+    refused(s, 4, PAGE, "pager")
+    assert s.reloaded(5, on_call=("phone",), tickets=("form",)) == ["1/ticket/form/open", "1/page/phone/open"]
 
 
 def test_a_ticket_that_a_person_opened_meanwhile_stays_the_only_one() -> None:
