@@ -4,7 +4,6 @@ An endpoint that stays as it is costs nothing: its encoder catches up over the w
 ten thousand healthy endpoints be judged every second.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -40,7 +39,7 @@ class Series:
         self._layout = layout
         self._reach = reach
         self._rows: list[SeriesRun] = []
-        self._recent: dict[SeriesKey, deque[Run]] = {}
+        self._recent: dict[SeriesKey, list[Run]] = {}  # lists, for a deque takes a kilobyte
         every = [lane.every // 1_000_000 for lane in layout.lanes]
         name = layout.service
         self._service = SeriesKey(name)
@@ -150,16 +149,17 @@ class Series:
         if run is None:
             return
         self._rows.append(SeriesRun(key, run))
-        recent = self._recent.get(key)
-        if recent is None:
-            recent = self._recent[key] = deque(maxlen=_MOST_RECENT if key.endpoint else None)
+        recent = self._recent.setdefault(key, [])
         recent.append(run)
-        while recent and recent[0].end is not None and run.end is not None and recent[0].end < run.end - self._reach:
-            recent.popleft()
+        since = (run.end or 0) - self._reach
+        gone = max(0, len(recent) - _MOST_RECENT) if key.endpoint else 0
+        while gone < len(recent) and (recent[gone].end or 0) < since:
+            gone += 1
+        del recent[:gone]
 
     def remember(self, key: SeriesKey, runs: Iterable[Run]) -> None:
         """Closed runs from before a restart, for a later reload."""
-        self._recent[key] = deque(runs, maxlen=_MOST_RECENT if key.endpoint else None)
+        self._recent[key] = list(runs)[-_MOST_RECENT if key.endpoint else 0 :]
 
     def recent(self, key: SeriesKey, closed: int) -> list[Run]:
         """The runs of a series through second `closed`, as far back as they are remembered."""
