@@ -30,11 +30,12 @@ class PublicIncident:
     """Instants are UTC seconds, 0 where it has not come to that. `updates` are in their order, the first one first.
 
     `name` is the same as long as the incident lives, since feeds and other pages know it by that; `headline` is what a page
-    says of it now.
+    says of it now. `title` is the service's.
     """
 
     id: str
     service: str
+    title: str
     name: str
     headline: str
     impact: str
@@ -66,6 +67,7 @@ def told(head: IncidentHead, title: str, records: Iterable[StoredRecord]) -> Pub
     return PublicIncident(
         id=head.id,
         service=head.service,
+        title=title,
         name=words.named(title, story.worst),
         headline=words.named(title, story.worst, over=bool(head.closed) or last.status == MONITORING),
         impact=words.IMPACT[story.worst],

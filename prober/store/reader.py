@@ -80,13 +80,16 @@ class Reader:
         alone = not os.access(self.path.parent, os.W_OK) and not self.path.with_name(self.path.name + "-wal").exists()
         db = sqlite3.connect(uri + "&immutable=1" if alone else uri, uri=True, isolation_level=None, timeout=5.0)
         try:
-            if not schema.is_ours(db):
-                if schema.is_blank(db):
+            db.execute("BEGIN")  # one picture, also of a store that is being made
+            ours, blank, found = schema.is_ours(db), schema.is_blank(db), schema.version(db)
+            db.execute("COMMIT")
+            if not ours:
+                if blank:
                     raise NoStoreError(self.path, "there is nothing in it yet; `prober run` fills it")
                 raise NotOursError(
                     self.path, "this SQLite database belongs to another program; name another file as `store`"
                 )
-            if (found := schema.version(db)) > len(schema.MIGRATIONS):
+            if found > len(schema.MIGRATIONS):
                 known = len(schema.MIGRATIONS)
                 raise TooNewError(
                     self.path, f"a newer prober wrote it (format {found}, this one knows {known}); update prober"

@@ -113,16 +113,21 @@ def is_blank(db: sqlite3.Connection) -> bool:
 
 
 def migrate(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Brings the tables up to date, each migration in one transaction. `db` is in autocommit mode."""
-    for number in range(version(db), len(migrations)):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            for statement in migrations[number]:
+    """Brings the tables up to date, all in one transaction: whoever reads meanwhile sees nothing half made.
+
+    `db` is in autocommit mode.
+    """
+    if version(db) == len(migrations):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations[version(db) :]:
+            for statement in migration:
                 db.execute(statement)
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {number + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {len(migrations)}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -14,6 +14,8 @@ from http_desk import Desk, Request, answer, serving
 LOST = "lost"  # done, and the connection is closed without an answer
 HALF = "half"  # done, and the answer breaks off in its body
 SLOW = "slow"  # done, and no answer comes
+#: Seconds after which a receiver gives up on SLOW: enough to come so far on a busy machine too.
+GIVES_UP = 2.0
 FINE = "fine"
 
 Reply = tuple[str, Any]

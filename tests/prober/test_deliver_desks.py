@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from deliver_acts import FACTS, act
-from fake_api import FINE, HALF, LOST, SLOW, Fake, running
+from fake_api import FINE, GIVES_UP, HALF, LOST, SLOW, Fake, running
 from fake_desks import FakeJira, FakeServiceDesk, FakeZendesk
 from http_desk import answer
 
@@ -127,9 +127,8 @@ def test_a_ticket_whose_answer_was_lost_is_found_and_not_opened_again(kind: Kind
         fake = kind.fake()
         fake.faults = [fault]
         async with running(fake) as url:
-            desk = kind.make(url, timeout=0.5 if fault == SLOW else 10.0)
-            first = await give(desk, TICKET)
-            again = await give(desk, TICKET)
+            first = await give(kind.make(url, timeout=GIVES_UP if fault == SLOW else 10.0), TICKET)
+            again = await give(kind.make(url), TICKET)
         # A 2xx whose body broke off has opened it; the search gives the number at once.
         assert first.outcome is (Outcome.ACCEPTED if fault == HALF else Outcome.UNKNOWN)
         assert (again.outcome, again.reference) == (Outcome.ACCEPTED, kind.number)
@@ -196,8 +195,8 @@ def test_a_note_whose_answer_was_lost_is_not_written_twice(kind: Kind, fault: st
         async with running(fake) as url:
             await give(kind.make(url), TICKET)
             fake.faults = [fault]
-            desk = kind.make(url, timeout=0.5 if fault == SLOW else 10.0)
-            first, again = await give(desk, NOTE), await give(desk, NOTE)
+            first = await give(kind.make(url, timeout=GIVES_UP if fault == SLOW else 10.0), NOTE)
+            again = await give(kind.make(url), NOTE)
         assert (first.outcome, again.outcome) == (Outcome.UNKNOWN, Outcome.ACCEPTED)
         assert len(kind.comments(fake, 0)) == 1
 

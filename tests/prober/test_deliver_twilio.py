@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from deliver_acts import FACTS, act
-from fake_api import HALF, LOST, SLOW, Fake, running
+from fake_api import GIVES_UP, HALF, LOST, SLOW, Fake, running
 from fake_twilio import ACCOUNT, FakeTwilio
 from http_desk import answer
 
@@ -194,7 +194,7 @@ def test_a_call_whose_answer_was_lost_is_not_made_again(fault: str) -> None:
     async def test() -> None:
         fake = FakeTwilio(faults=[fault])
         async with running(fake) as url:
-            delivery = twilio(url, timeout=0.5 if fault == SLOW else 10.0)
+            delivery = twilio(url, timeout=GIVES_UP if fault == SLOW else 10.0)
             first, again = await give(delivery), await give(delivery)
         assert first.outcome is Outcome.UNKNOWN
         assert again == Delivered(Outcome.ACCEPTED, f"127.0.0.1 calls {TO}", fake.calls[0]["sid"])

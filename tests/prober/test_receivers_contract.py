@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from deliver_acts import INCIDENT, act
-from fake_api import HALF, LOST, SLOW, Fake, Reply, running
+from fake_api import GIVES_UP, HALF, LOST, SLOW, Fake, Reply, running
 from fake_desks import FakeJira, FakeServiceDesk, FakeZendesk
 from fake_twilio import ACCOUNT, FakeTwilio
 from http_desk import Request, answer, desk
@@ -221,7 +221,7 @@ def test_a_lost_or_half_answer_leads_to_no_second_one(kind: Kind, fault: str) ->
         fake = kind.fake()
         fake.faults = [fault]
         async with running(fake) as url:
-            delivery = kind.make(url, 0.7 if fault == SLOW else 10.0)
+            delivery = kind.make(url, GIVES_UP if fault == SLOW else 10.0)
             first = await give(kind, delivery)
             # A status that came is an answer, whether or not its body broke off.
             if fault != HALF:

@@ -30,7 +30,7 @@ from prober.store import (
     locate,
 )
 from prober.store.errors import explain
-from prober.store.schema import MIGRATIONS
+from prober.store.schema import MIGRATIONS, migrate, version
 from rules.incident import Record, RecordKind
 from rules.model import Fault, Kind, Observation, Stage
 
@@ -391,3 +391,14 @@ def test_a_lock_that_cannot_be_made_is_told(path: Path) -> None:
         Store.open(path)
     with pytest.raises(StoreError, match=r"cannot be looked at \(File name too long\)"):
         Reader(path.with_name("x" * 300))
+
+
+def test_a_store_that_is_being_made_is_either_blank_or_whole_to_whoever_reads_it(tmp_path: Path) -> None:
+    path, seen = tmp_path / "prober.db", set()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db, closing(sqlite3.connect(path)) as other:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.set_trace_callback(lambda _: seen.add(version(other)))
+        migrate(db)
+        db.set_trace_callback(None)
+        seen.add(version(other))
+    assert seen == {0, len(MIGRATIONS)}
