@@ -39,7 +39,7 @@ class Series:
         self._layout = layout
         self._reach = reach
         self._rows: list[SeriesRun] = []
-        self._recent: dict[SeriesKey, list[Run]] = {}  # lists, for a deque takes a kilobyte
+        self._recent: dict[SeriesKey, list[Run]] = {}  # lists, for a deque of one takes 760 bytes
         every = [lane.every // 1_000_000 for lane in layout.lanes]
         name = layout.service
         self._service = SeriesKey(name)
