@@ -102,18 +102,6 @@ class Keeper:
             events.append(ClockStepped((second - self.closed - 1) * NS, second))
         return self.take(*events)
 
-    def reload(
-        self,
-        layout: Layout,
-        plan: Plan,
-        rule: Rule,
-        enrich: Callable[[Act], Act],
-        at: int,
-        further: Further = NOTHING_FURTHER,
-    ) -> Outcome:
-        """`reloading` at once."""
-        return whole(self.reloading(layout, plan, rule, enrich, at, further))
-
     def reloading(
         self,
         layout: Layout,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -235,14 +235,19 @@ def ask_anything(*arguments: str, wrap: Sequence[str] = (), within: float = 60) 
     return subprocess.run([*wrap, *PROBER, *arguments], capture_output=True, text=True, timeout=within)
 
 
-def spells(seconds: dict[int, dict[str, Any]], first: int, last: int) -> Iterator[dict[str, Any]]:
+def measured(seconds: dict[int, dict[str, Any]], first: int, last: int) -> list[int]:
     """The seconds from `first` to `last`, but those that the test machine itself left unmeasured. Few may be."""
-    chosen = [seconds[n] for n in range(first, last + 1)]
-    measured = [s for s in chosen if s["verdict"] != "unmeasured" or s["reason"] not in OURS]
-    assert len(measured) >= 0.6 * len(chosen), f"the test machine is too busy: {chosen}"
-    yield from measured
+    chosen = range(first, last + 1)
+    found = [n for n in chosen if seconds[n]["verdict"] != "unmeasured" or seconds[n]["reason"] not in OURS]
+    assert len(found) >= 0.6 * len(chosen), f"the test machine is too busy: {[seconds[n] for n in chosen]}"
+    return found
+
+
+def told(seconds: dict[int, dict[str, Any]], chosen: Iterable[int]) -> set[tuple[str, str]]:
+    """The verdicts and reasons that the chosen seconds have."""
+    return {(seconds[n]["verdict"], seconds[n]["reason"]) for n in chosen}
 
 
 def verdicts(seconds: dict[int, dict[str, Any]], first: int, last: int) -> set[tuple[str, str]]:
     """The verdicts and reasons that there are from second `first` to `last`."""
-    return {(s["verdict"], s["reason"]) for s in spells(seconds, first, last)}
+    return told(seconds, measured(seconds, first, last))

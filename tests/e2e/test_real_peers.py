@@ -12,7 +12,7 @@ import trustme
 from prober.store import Reader, SeriesKey
 from rules.model import Verdict
 from tests.e2e.outside import Api, outside, side_by_side, until
-from tests.e2e.program import OURS, Program, configuration, service, smtp_endpoint
+from tests.e2e.program import OURS, Program, configuration, service, smtp_endpoint, told
 from tests.peers.nginx_peer import nginx_peer
 from tests.peers.postfix_peer import PASSWORD, USER, postfix_peer
 
@@ -30,11 +30,6 @@ def spell(program: Program, channel: str, measured: int = 2) -> list[int]:
         return counted if len(counted) >= measured else []
 
     return until(found, "some seconds have been measured")
-
-
-def verdicts(seconds: dict[int, dict[str, Any]], chosen: list[int]) -> set[tuple[str, str]]:
-    """The verdicts and reasons that there are in the chosen seconds."""
-    return {(seconds[n]["verdict"], seconds[n]["reason"]) for n in chosen}
 
 
 @pytest.mark.timeout(240)
@@ -69,7 +64,7 @@ def nginx_well_frozen_stopped_restarted_and_answering_503(tmp_path: Path) -> Non
             spells["well again"] = spell(program, "api")
             program.stop()
             seconds = program.seconds("bird", "api")
-            found = {name: verdicts(seconds, when) for name, when in spells.items()}
+            found = {name: told(seconds, when) for name, when in spells.items()}
             well = {("available", "ok")}
             assert found == {
                 "well": well,
@@ -115,7 +110,7 @@ def postfix_with_starttls_and_auth_well_out_of_space_and_stopped(tmp_path: Path)
             program.stop()
             seconds = program.seconds("bird", "smtp")
             well = {("available", "ok")}
-            assert {name: verdicts(seconds, when) for name, when in spells.items()} == {
+            assert {name: told(seconds, when) for name, when in spells.items()} == {
                 "well": well,
                 "out of space": {("unavailable", "smtp_reply_452")},
                 "room again": well,

@@ -13,6 +13,7 @@ from prober.settings import Service, Slow
 from rules.conditions import Further
 from rules.intermittent import Rate
 from rules.model import Condition
+from rules.slices import whole
 from rules.slow import Slowness
 
 
@@ -49,7 +50,7 @@ def test_a_channel_that_is_slow_for_its_share_of_the_window_raises_the_condition
     plan = world.begin(lane)
     keeper = world.station.keepers["bird"]
     further = Further(slow=Slowness(200))
-    keeper.reload(plan.layouts[0], incident_plan(), RULE, same, T0 * NS, further)
+    whole(keeper.reloading(plan.layouts[0], incident_plan(), RULE, same, T0 * NS, further))
     world.run_to(T0 + 15)
     assert (Condition.SLOW, "api") in keeper._conditions.raised
     world.end()
