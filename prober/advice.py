@@ -16,6 +16,8 @@ from prober.settings import ApiEndpoint, Control, Endpoint, Relay, Service, Sett
 from rules.contracts.model import Hotline
 
 MONTH = 30 * 86_400_000  # ms: thirty days
+#: Characters of a token that nobody guesses in years, random ones.
+_TOKEN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def loads(settings: Settings) -> tuple[Load, ...]:
 def warnings(settings: Settings, base: Path) -> Iterator[str]:
     """What to know before this configuration runs, a sentence or two each."""
     yield from _controls(settings.controls)
+    token = settings.web.token
+    if token is not None and len(token.get_secret_value()) < _TOKEN:
+        yield (
+            f"web.token: is shorter than {_TOKEN} characters. Whoever guesses it enters steps and reloads: take a random"
+            " one (openssl rand -hex 16)."
+        )
     if not settings.on_call:
         yield "on_call: nobody is paged; write at least one receiver."
     if _mails(settings) and not settings.relays:

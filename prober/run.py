@@ -23,7 +23,7 @@ from prober.held import Held
 from prober.link import Message
 from prober.listen import StartError, listen_on
 from prober.measure import lanes as lanes_of
-from prober.measure.clock import NS, Clock, SystemClock
+from prober.measure.clock import NS, SystemClock
 from prober.measure.lanes import Lanes
 from prober.measure.measure import Measure
 from prober.measure.outside import Outside, windows_of
@@ -45,6 +45,8 @@ log = logs.get("run")
 CALLS_GRACE, DELIVERIES_GRACE = 2.0, 5.5
 #: The part of the descriptors that calls may take (DESIGN.md, "Own machine").
 _DESCRIPTORS = 0.8
+#: Descriptors without which the program cannot even start: its files, link and processes, a few calls and deliveries.
+_FEWEST = 32
 #: Calls leave no cycles to the garbage collector. By its defaults it would look through the ten thousand open connections and
 #: calls once a second all the same, 0.1 s each time, while nothing begins.
 _GC = (100_000, 50, 100)
@@ -55,19 +57,28 @@ _AFTER_DEFECT = 0.05
 
 
 def descriptors() -> int:
-    """How many calls may be in flight: 0.8 of the descriptors, after asking for as many as the hard limit allows."""
+    """How many calls may be in flight: 0.8 of the descriptors, after asking for as many as the hard limit allows.
+
+    Raises StartError when there are too few for the program itself.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard or soft == resource.RLIM_INFINITY:
         wanted = 1_048_576 if hard == resource.RLIM_INFINITY else hard
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-    return max(1, int(soft * _DESCRIPTORS))
+    if soft < _FEWEST:
+        raise StartError(
+            f"only {soft} files and connections may be open at once, and {_FEWEST} are the fewest to start with:"
+            " raise the limit (ulimit -n, LimitNOFILE= of the unit)"
+        )
+    return int(soft * _DESCRIPTORS)
 
 
 def run(loaded: Loaded, held: Held | None = None) -> int:
     """Run until SIGTERM or SIGINT; `held` are signals that came before. Raises ProberError for what keeps it from starting."""
     held = held or Held()
+    in_flight = descriptors()
     handler = logs.setup(Redactor.of(loaded.settings), threaded=True)
     try:
         with contextlib.ExitStack() as undo:
@@ -76,7 +87,7 @@ def run(loaded: Loaded, held: Held | None = None) -> int:
             sock = undo.enter_context(listen_on(loaded.settings.listen, _PREDECESSOR))
             if held.stop:  # while this was loaded, the store brought up to date, the address waited for
                 return 0
-            program = Program(loaded, store, sock, handler)
+            program = Program(loaded, store, sock, handler, in_flight)
             program.child.spawn()
             undo.callback(program.child.kill)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -96,15 +107,16 @@ class Program:
         store: Store,
         listen: socket.socket,
         handler: logs.Handler,
-        clock: Clock | None = None,
+        in_flight: int,
     ) -> None:
         self._loaded = loaded
+        self._in_flight = in_flight
         self._store = store
         self._handler = handler
         self._listen = listen
         host, port = listen.getsockname()[:2]
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._clock = clock or SystemClock()
+        self._clock = SystemClock()
         self._notifier = Notifier()
         self.child = Child(listen, self._take, self._hello)
         self._stop = asyncio.Event()
@@ -128,7 +140,7 @@ class Program:
         self._outside.configured(settings, windows_of(settings, self._clock.realtime() // NS))
         self._reactor = Reactor(loop)
         self._engines = Engines(loop, self._reactor, Resolver(loop, settings.nameservers), self._redactor.text)
-        self._measure = Measure(self._clock, self._station, descriptors=descriptors())
+        self._measure = Measure(self._clock, self._station, descriptors=self._in_flight)
         self._reactor.on_wake = self._measure.woken
         self._station.measure = self._measure
         try:

@@ -80,9 +80,17 @@ def _automatic(mail: Mail) -> Why:
         return Why.MAILING_LIST
     if _null_sender(mail):
         return Why.NULL_SENDER
+    if _is_receipt(_first_header(mail, "content-type")):
+        return Why.READ_RECEIPT
     if any(p.search(mail.subject) for p in VACATION):
         return Why.VACATION
     return Why.PERSON
+
+
+def _is_receipt(content_type: str) -> bool:
+    """A mail program's word that a mail was shown, deleted or passed on; with the user's consent or without (RFC 8098 3)."""
+    kind, _, parameters = content_type.partition(";")
+    return kind.strip() == "multipart/report" and "disposition-notification" in parameters
 
 
 def number_in(mail: Mail, patterns: Iterable[Searches] = ()) -> str:

@@ -27,6 +27,7 @@ class Why(StrEnum):
     AUTO_REPLY = "auto_reply"  # X-Autoreply and its like
     MAILING_LIST = "mailing_list"  # RFC 2369, RFC 2919
     NULL_SENDER = "null_sender"  # RFC 5321 4.5.5
+    READ_RECEIPT = "read_receipt"  # RFC 8098: that a mail was shown, not that it was answered
     VACATION = "vacation"  # by its subject
     DELIVERY_FAILED = "delivery_failed"  # RFC 3464 2.3.3
     DELIVERY_DELAYED = "delivery_delayed"

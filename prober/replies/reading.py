@@ -32,6 +32,7 @@ _KEPT = frozenset(
     (
         "authentication-results",
         "auto-submitted",
+        "content-type",
         "precedence",
         "return-path",
         "x-auto-response-suppress",

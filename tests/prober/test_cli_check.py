@@ -56,6 +56,13 @@ def only_warning(text: str, tmp_path: Path) -> str:
     return warning
 
 
+def test_a_token_that_can_be_guessed_is_warned_of_and_not_shown(tmp_path: Path) -> None:
+    said = only_warning(WELL + "web: {token: hunter2}\n", tmp_path)
+    assert said.startswith("web.token: is shorter than 16 characters. ")
+    assert "hunter2" not in said
+    assert warnings_of(WELL + "web: {token: 8f14e45fceea167a}\n", tmp_path) == []
+
+
 # prober check
 
 

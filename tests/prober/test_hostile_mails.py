@@ -107,6 +107,7 @@ def test_a_forged_thread_is_set_aside_for_a_person_and_moves_nothing(raw: bytes,
         ("Return-Path: <>", Why.NULL_SENDER),
         ("Subject: Automatische Antwort: Re: your ticket", Why.VACATION),
         ("List-Unsubscribe: <mailto:x@y>", Why.MAILING_LIST),
+        ("Content-Type: multipart/report;\r\n report-type=disposition-notification; boundary=b", Why.READ_RECEIPT),
     ],
 )
 def test_an_automatic_mail_is_no_response_although_it_is_in_the_thread(head: str, why: Why) -> None:

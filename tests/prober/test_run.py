@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shlex
 import signal
 import socket
 import sqlite3
@@ -99,6 +100,18 @@ def test_where_no_more_descriptors_are_given_those_there_are_must_do(monkeypatch
     monkeypatch.setattr(resource, "getrlimit", lambda _: (100, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", refused)
     assert descriptors() == 80
+
+
+def test_with_too_few_descriptors_to_start_it_says_how_many_are_needed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "prober", "run", str(loaded(tmp_path).path)]
+    few = "ulimit -n 16; exec " + shlex.join(command)
+    ended = subprocess.run(["bash", "-c", few], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "prober: only 16 files and connections may be open at once, and 32 are the fewest to start with: raise the limit"
+        " (ulimit -n, LimitNOFILE= of the unit)\n"
+    )
+    assert not (tmp_path / "prober.db").exists()
 
 
 # its life

@@ -83,6 +83,9 @@ def test_a_persons_answer_in_the_thread_is_a_response() -> None:
         ({"list_unsubscribe": "<mailto:x@vendor.example>"}, Why.MAILING_LIST),
         ({"return_path": "<>"}, Why.NULL_SENDER),
         ({"return_path": "<agent@vendor.example>"}, Why.PERSON),
+        ({"content_type": 'Multipart/Report; report-type="Disposition-Notification"; boundary=b'}, Why.READ_RECEIPT),
+        ({"content_type": "multipart/report; report-type=feedback-report"}, Why.PERSON),
+        ({"content_type": 'text/plain; name="disposition-notification.txt"'}, Why.PERSON),
     ],
 )
 def test_what_shows_itself_as_automatic_is_no_response(headers: dict[str, str], why: Why) -> None:
