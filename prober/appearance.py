@@ -35,6 +35,11 @@ class Look(Section):
     logo: File | None = Field(None, description="an image file (SVG, PNG, JPEG, WebP or GIF; 256 KiB at most)")
     accent: Colour | None = Field(None, description='the colour of links and marks on light ground, such as "#0b57b0"')
     accent_dark: Colour | None = Field(None, description='the same on dark ground, such as "#8ab8ff"')
+    operators_link: bool = Field(
+        True,
+        description="whether the status page's foot links to the last hour second by second (`/live`), which is for"
+        " operators; false where a reverse proxy passes on the public paths alone",
+    )
 
 
 def check(look: Look) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,7 @@ class Picture:
     impaired: bool
     store_read: bool
     logo: bool = False
+    operators_link: bool = True
 
     @property
     def open(self) -> tuple[PublicIncident, ...]:
@@ -144,6 +145,7 @@ def paint(snapshot: Snapshot, found: Found | None, windows: tuple[Planned, ...],
         impaired=impaired,
         store_read=found is not None,
         logo=settings.web.logo is not None,
+        operators_link=settings.web.operators_link,
     )
 
 

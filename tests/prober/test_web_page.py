@@ -417,6 +417,12 @@ def test_the_page_bears_the_configured_title_logo_and_colours(tmp_path: Path) ->
     assert desk.ask("/logo").status_code == 200  # what was read stays
 
 
+def test_the_foot_leads_to_the_last_hour_unless_a_proxy_hides_it() -> None:
+    link = ("a", {"href": "/live"})
+    assert link in page(Desk()).tags
+    assert link not in page(Desk(operators_link=False)).tags
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
