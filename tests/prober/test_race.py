@@ -81,7 +81,7 @@ def test_a_silent_address_is_passed_after_250_ms() -> None:
     with blackhole("::1") as six, listening("127.0.0.1") as four:
         won, errors, took = run(("::1", six), ("127.0.0.1", four))
     assert (won, errors) == (("127.0.0.1", four), ["::1 unanswered"])
-    assert took >= race.ATTEMPT_DELAY
+    assert took > race.ATTEMPT_DELAY - 0.001, "the loop's timers count whole milliseconds"
 
 
 def test_it_is_lost_when_all_addresses_have_failed() -> None:

@@ -223,7 +223,8 @@ def test_the_way_leads_over_the_address_that_answers(tmp_path: Path) -> None:
         with blackhole("::1", peer.port):
             seen = call(url, tmp_path, resolve=["::1", "127.0.0.1"])
         assert (seen.code, seen.family_errors) == (200, ("::1 unanswered",))
-        assert seen.phases[1] >= 250_000_000, "the second address had its turn after 250 ms"
+        # The loop's timers count whole milliseconds: they come up to one early.
+        assert seen.phases[1] > 249_000_000, "the second address had its turn after 250 ms"
 
 
 def test_a_call_fails_when_all_addresses_have_failed(tmp_path: Path) -> None:
