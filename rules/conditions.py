@@ -175,10 +175,11 @@ class Conditions:
             tracker.feed_many(second, n, failing_mark(cell), cell.reason)
         for tracker in self._slow.values():
             tracker.feed_many(second, n, slow_mark(cell, 0))
-        if self._intermittence is not None and n:
-            self._intermittence.feed(second, n, cell, persistent=self._service.persistent)
-            events += self._settle_intermittent(self._intermittence, second + n - 1)
-        events += self._look(second, n, cell)
+        for first, some in self._intermittence.pieces(second, n) if self._intermittence else ((second, n),):
+            if self._intermittence is not None:
+                self._intermittence.feed(first, some, cell, persistent=self._service.persistent)
+                events += self._settle_intermittent(self._intermittence, first + some - 1)
+            events += self._look(first, some, cell)
         return tuple(events)
 
     def replay(self, channel: str, endpoint: str, runs: Iterable[Run], through: int | None = None) -> None:

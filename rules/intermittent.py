@@ -5,7 +5,7 @@ persistent, which is another condition. What belongs to a persistent Unavailabil
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -126,6 +126,16 @@ class Intermittence:
             self._hidden = False
             self._begin_anew(second - 1)
         self._take(second, n, unavailable_mark(cell), cell.reason)
+
+    def pieces(self, second: int, n: int) -> Iterator[tuple[int, int]]:
+        """(First second, seconds) of `n` unmeasured seconds from `second` on, to be fed apart.
+
+        As long as unavailable seconds come to count while they pass, each is one of its own; the rest may go at once.
+        """
+        apart = min(n, self._recent.size) if self._recent.bad else 0
+        yield from ((each, 1) for each in range(second, second + apart))
+        if n > apart:
+            yield second + apart, n - apart
 
     def replay(self, runs: Iterable[Run], through: int, *, persistent: bool) -> None:
         """Take the recorded runs through second `through`, before any second is fed."""

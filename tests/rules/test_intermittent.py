@@ -220,6 +220,27 @@ def test_a_restart_changes_nothing(
     assert intermittent(restarted.feed(*second)) == intermittent(straight.feed(*second))
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.builds(Rule, for_=st.integers(3, 25), recovered_after=st.just(5)), RATES, CELLS, st.integers(0, 60), CELLS)
+def test_a_gap_fed_at_once_is_the_same_seconds_one_by_one(
+    rule: Rule, rate: Rate, before: list[tuple[Cell, int]], n: int, after: list[tuple[Cell, int]]
+) -> None:
+    first, later = ([cell for cell, n in stretches for _ in range(n)] for stretches in (before, after))
+    one, many = Service(rate, rule), Service(rate, rule)
+    one.feed(*first), many.feed(*first)
+    assert list(many.conditions.feed_gap(SECOND + len(first), n, NO_CALL)) == one.feed(*[NO_CALL] * n)
+    many.cells += [NO_CALL] * n
+    assert many.feed(*later) == one.feed(*later)
+
+
+def test_unavailable_seconds_that_are_as_old_as_the_window_only_within_a_gap_count() -> None:
+    """The machine was suspended for hours half a minute after they came: they were as many as the rate names all the same."""
+    service = Service(RATE, Rule())
+    service.feed(*[FINE] * 100, *[DOWN, FINE] * 5, *[FINE] * 30)
+    raised, *_ = service.conditions.feed_gap(SECOND + 140, 10_000, NO_CALL)
+    assert (raised.condition, raised.second) == (Condition.INTERMITTENT, SECOND + 108 + 60)
+
+
 @settings(max_examples=100, deadline=None)
 @given(RULES, RATES, CELLS)
 def test_it_is_never_raised_while_the_service_is_persistently_unavailable(
