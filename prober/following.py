@@ -5,7 +5,7 @@ turn to the next one. All else is a note.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prober import logs
@@ -20,6 +20,8 @@ from rules.acts import Act, ActKind
 from rules.incident_events import EntryKind
 
 log = logs.get("serve")
+
+VIA_RECEIVER = "receiver"
 
 
 class Following:
@@ -73,8 +75,9 @@ class Following:
                 "kind": _kind(act, arrival.reached).value,
                 "by": arrival.by or taken.receiver,
                 "text": f"{act.kind.value} by {taken.receiver}: {arrival.reached.value}. {arrival.detail}",
-                "value": taken.key if arrival.reached is Reached.FAILED else "",
-                "via": "receiver",
+                # The act's key where there is no more to learn of it, so that a restart does not take it up again.
+                "value": taken.key if arrival.again <= 0 else "",
+                "via": VIA_RECEIVER,
             }
         )
 
@@ -88,4 +91,11 @@ def _kind(act: Act, reached: Reached) -> EntryKind:
 
 def _accepted(store: Path, incidents: tuple[str, ...]) -> list[Taken]:
     with Reader(store) as reader:
-        return [taken for incident in incidents for taken in accepted(reader.acts(incident))]
+        return [taken for incident in incidents for taken in _unended(reader, incident)]
+
+
+def _unended(reader: Reader, incident: str) -> Iterator[Taken]:
+    """The accepted acts of which there is more to learn, by the record: a call that somebody answered is not made again."""
+    told = (record.detail for record in reader.records(incident))
+    ended = {detail.get("value") for detail in told if detail.get("via") == VIA_RECEIVER}
+    return (taken for taken in accepted(reader.acts(incident)) if taken.key not in ended)

@@ -16,6 +16,7 @@ from prober.following import Following
 from prober.link import Message
 from prober.store import Transaction
 from rules.acts import Act, ActKind, ActResult, Outcome
+from rules.incident_events import Record, RecordKind
 
 RAW = {
     "store": "sqlite:///prober.db",
@@ -63,11 +64,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("made", "arrival", "kind", "by", "value"),
     [
-        (PAGE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="Ada"), "ack", "Ada", ""),
-        (PAGE, Arrival(Reached.DELIVERED, "pressed 1"), "note", "r", ""),
+        (PAGE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="Ada"), "ack", "Ada", "its key"),
+        (PAGE, Arrival(Reached.DELIVERED, "pressed 1"), "note", "r", "its key"),
+        (PAGE, Arrival(Reached.DELIVERED, "pressed 1", again=9.0), "note", "r", ""),
         (PAGE, Arrival(Reached.FAILED, "pressed 1"), "unreached", "r", "its key"),
         (HOTLINE, Arrival(Reached.FAILED, "pressed 1"), "unreached", "r", "its key"),
-        (HOTLINE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="the vendor"), "note", "the vendor", ""),
+        (HOTLINE, Arrival(Reached.ACKNOWLEDGED, "pressed 1", by="the vendor"), "note", "the vendor", "its key"),
     ],
 )
 @pytest.mark.usefixtures("quick")
@@ -108,6 +110,29 @@ def test_after_a_restart_what_the_store_knows_to_be_accepted_is_followed(tmp_pat
         await b.following.close()
         assert (pager.references, phone.references) == (["CA1"], [])
         assert b.sent.empty()
+
+    within(test)
+
+
+@pytest.mark.usefixtures("quick")
+def test_after_a_restart_a_call_whose_end_is_known_is_not_looked_at_and_made_again(tmp_path: Path) -> None:
+    """The reference on record is that of the first call, which nobody answered: somebody answered the second."""
+    accepted = tuple(
+        ActResult(made.id, made.receivers[0], Outcome.ACCEPTED, 1, reference="CA1", final=True)
+        for made in (PAGE, HOTLINE)
+    )
+    answered = {"by": "phone", "text": "hotline by v.hotline.phone: delivered. answered", "at": 2, "via": "receiver"}
+    record = Record(INCIDENT, 2, RecordKind.NOTE, {**answered, "value": HOTLINE.key("v.hotline.phone")})
+    write(tmp_path / "prober.db", Transaction(acts=(PAGE, HOTLINE), attempts=accepted, records=(record,)))
+
+    async def test() -> None:
+        pager, phone = Pager(Arrival(Reached.DELIVERED, "rang")), Pager(Arrival(Reached.WAITING, again=9.0))
+        b = Bench(tmp_path, on_call_dot_pager=pager, v_dot_hotline_dot_phone=phone)
+        b.following.opened(OPEN)
+        await b.sent.get()
+        assert HOTLINE.key("v.hotline.phone") not in [taken.key for taken in b.following.follower.following]
+        await b.following.close()
+        assert (pager.references, phone.references) == (["CA1"], [])
 
     within(test)
 
