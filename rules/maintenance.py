@@ -61,9 +61,12 @@ class Turn:
 
 
 def turns(windows: Windows, believed: Iterable[str], second: int) -> tuple[Turn, ...]:
-    """What is to be told at `second` to somebody who believes to be in the windows of these titles: ends, then begins."""
+    """What is to be told at `second` to somebody who believes to be in the windows of these titles: begins, then ends.
+
+    So whoever goes from one into another (its title was changed, one that overlaps it was added) is never out of both.
+    """
     now = windows.at(second)
     title = None if now is None else now.title
     believed = tuple(believed)
     ended = [Turn(second, known, begins=False) for known in believed if known != title]
-    return tuple(ended if title is None or title in believed else [*ended, Turn(second, title, begins=True)])
+    return tuple(ended if title is None or title in believed else [Turn(second, title, begins=True), *ended])

@@ -206,5 +206,5 @@ def test_what_begins_and_ends_is_told_once() -> None:
     assert turns(found, (), 10) == (Turn(10, "a", begins=True),)
     assert turns(found, ("a",), 19) == ()
     assert turns(found, ("a",), 20) == (Turn(20, "a", begins=False),)
-    assert turns(found, ("a",), 30) == (Turn(30, "a", begins=False), Turn(30, "b", begins=True)), "after a sleep"
+    assert turns(found, ("a",), 30) == (Turn(30, "b", begins=True), Turn(30, "a", begins=False)), "after a sleep"
     assert turns(Windows(), ("a",), 15) == (Turn(15, "a", begins=False),), "it was taken out of the configuration"
