@@ -102,7 +102,8 @@ def _maintenance(db: sqlite3.Connection, work: Transaction) -> None:
     for turn in work.maintenance:
         if turn.begins:
             db.execute(
-                "INSERT INTO maintenance (service, start, stop, title) VALUES (?, ?, NULL, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO maintenance (service, start, stop, title) VALUES (?, ?, NULL, ?)"
+                " ON CONFLICT DO UPDATE SET stop = NULL",  # the clock was set back to before it began
                 (turn.service, turn.second, turn.title),
             )
         else:  # by the calendar where that is known, unless it is an earlier window's end

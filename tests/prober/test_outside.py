@@ -297,6 +297,38 @@ def test_within_a_window_an_outage_pages_nobody_and_what_outlasts_it_acts_at_its
     world.end()
 
 
+def test_another_title_while_the_window_goes_on_lets_nothing_act(tmp_path: Path) -> None:
+    """A reload within the window: it is renamed, or one that overlaps it is added."""
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane(script=lambda _: status(503)))
+    outside = Outside(world.station, world.writer, lambda: world.clock.real)
+    outside.configured(Settings(), {"bird": Windows([Window(T0, T0 + 30, "move")])})
+    outside.tick(T0)
+    world.run_to(T0 + 20)
+    outside.configured(Settings(), {"bird": Windows([Window(T0, T0 + 30, "move"), Window(T0 + 10, T0 + 40, "disks")])})
+    outside.tick(T0 + 20)
+    assert world.station.keepers["bird"].state.maintenance == ("move; disks",)
+    world.run_to(T0 + 39)
+    assert world.acts() == []
+    outside.tick(T0 + 40)
+    assert [kind for kind, _ in world.acts()] == ["page", "ticket"]
+    world.end()
+    with Reader(tmp_path / "prober.db") as reader:
+        assert reader.maintenance("bird", T0, T0 + 100) == Windows(
+            [Window(T0, T0 + 20, "move"), Window(T0 + 20, T0 + 40, "move; disks")]
+        )
+
+
+def test_a_window_is_marked_whole_although_the_clock_was_set_back_to_before_it_began(tmp_path: Path) -> None:
+    world = World(tmp_path / "prober.db", down=0)
+    world.outside.configured(Settings(), {"bird": Windows([Window(T0 + 30, T0 + 60, "move")])})
+    for second in (29, 30, 31, 27, 28, 29, 30, 31, 59, 60):
+        world.outside.tick(T0 + second)
+    world.end()
+    with Reader(tmp_path / "prober.db") as reader:
+        assert reader.maintenance("bird", T0, T0 + 100) == Windows([Window(T0 + 30, T0 + 60, "move")])
+
+
 def settings(**maintenance: Any) -> Settings:
     window = Maintenance.model_validate({"start": "2026-11-22T02:00", "end": "2026-11-22T04:00", **maintenance})
     return Settings(maintenance=(window,))
