@@ -2,8 +2,8 @@
 
 uvicorn bounds neither how long a request may take to come, nor how large its head may be, nor how many more may be
 sent behind it, nor how long an answer may lie unread; `Guarded` does. Answers wait in memory, so the number of
-connections is bounded too: when it is reached, a new connection takes the place of the one that has been idle the
-longest.
+connections is bounded too: when it is reached, a new connection takes the place of the one that has waited for its client
+the longest: for a request, for the rest of one, or for its answer to be read.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Guarded(HttpToolsProtocol):
         self._in_head = False
         self._completed = False  # a request has come to its end within the bytes at hand
         self._head = 0  # bytes of the head that have come so far
-        self._turn = next(self._turns)  # the smaller, the longer idle
+        self._turn = next(self._turns)  # the smaller, the longer ago anything began or ended here
         self._given_up = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -55,8 +55,8 @@ class Guarded(HttpToolsProtocol):
         self._looking = self.loop.call_later(ANSWER_WITHIN, self._look)
         there = [c for c in self.connections if isinstance(c, Guarded) and not c._given_up]  # noqa: SLF001 - its own class
         if len(there) > MOST:
-            idle = [c for c in there if c._is_idle()]  # noqa: SLF001 - its own class
-            min(idle, key=lambda c: c._turn, default=self)._give_up()  # noqa: SLF001 - its own class
+            waiting = [c for c in there if c is not self and c._waits()]  # noqa: SLF001 - its own class
+            min(waiting, key=lambda c: c._turn, default=self)._give_up()  # noqa: SLF001 - its own class
 
     def connection_lost(self, exc: Exception | None) -> None:
         for timer in (self._coming, self._looking):
@@ -84,6 +84,7 @@ class Guarded(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Raises _Crowded, which the parser hands on as an error of the request: answered with 400, then closed."""
         self._in_head = False
+        self._turn = next(self._turns)
         if len(self.pipeline) >= WAITING:
             raise _Crowded
         super().on_headers_complete()
@@ -99,9 +100,12 @@ class Guarded(HttpToolsProtocol):
         self._turn = next(self._turns)
         super().on_response_complete()
 
-    def _is_idle(self) -> bool:
+    def _waits(self) -> bool:
+        """Whether it is the client's turn: to ask, to send the rest of what it asks, or to read what it was answered."""
         cycle: RequestResponseCycle | None = self.cycle
-        return cycle is None or cycle.response_complete
+        if cycle is None or cycle.response_complete or self.transport.get_write_buffer_size() > 0:
+            return True
+        return cycle.more_body and not self.pipeline
 
     def _look(self) -> None:
         """Give up on a client that has read nothing of what waits for it since we last looked."""

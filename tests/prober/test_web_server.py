@@ -11,6 +11,7 @@ import pytest
 import uvloop
 from asking import Desk
 from test_web_metrics import crowd
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from prober.serve import _is_no_end_of_ours
 from prober.web import server as web
@@ -214,6 +215,41 @@ def test_connections_that_come_all_at_once_are_no_more_than_the_most(monkeypatch
         assert await alive([await asyncio.open_connection(sock=each) for each in burst]) == [15, 16, 17, 18, 19]
 
     on_a_server(work)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nx",
+        b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * (web.WAITING - 1),
+    ],
+    ids=["who sends half a body", "who does not read"],
+)
+def test_clients_that_are_waited_for_keep_nobody_out(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """As many as there may be, none of them idle: a supervisor that asks for our health must not take us for dead."""
+    monkeypatch.setattr(web, "MOST", 3)
+
+    async def work(port: int, server: WebServer) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as slow:
+            for _ in range(web.MOST):
+                sock = slow.enter_context(socket.socket())
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                sock.setblocking(False)
+                await loop.sock_connect(sock, ("127.0.0.1", port))
+                await loop.sock_sendall(sock, sent)
+            while sum(map(held_up, server.server_state.connections)) < web.MOST:  # noqa: ASYNC110 - uvicorn's set tells nobody
+                await asyncio.sleep(0.01)
+            assert await healthy(port)
+
+    on_a_server(work, crowd(1000))
+
+
+def held_up(connection: object) -> bool:
+    """Whether a connection is in the midst of a request that does not come, or of an answer that nobody reads."""
+    assert isinstance(connection, web.Guarded)
+    cycle: RequestResponseCycle | None = connection.cycle
+    return cycle is not None and (cycle.more_body or connection.transport.get_write_buffer_size() > 0)
 
 
 @pytest.mark.parametrize(
