@@ -5,7 +5,7 @@ from typing import Any
 
 from rules import clocks
 from rules.clocks import Running, Standing
-from rules.contracts.calendar import ALWAYS, Calendar
+from rules.contracts.calendar import ALWAYS, Calendar, opens
 from rules.contracts.clauses import Clock, Mark, Span
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import RecordKind
@@ -127,8 +127,14 @@ def shift_all(d: Draft, delta: int) -> None:
         put(d, clocks.shift(run, clock, calendar_of(d.plan, clock.calendar), seconds, d.second))
     d.change(
         marks={moment: at + seconds for moment, at in d.incident.marks.items()},
-        later=tuple((at + seconds, name) for at, name in d.incident.later),
+        later=tuple((_reachable(d, at), name) for at, name in d.incident.later),
     )
+
+
+def _reachable(d: Draft, at: int) -> int:
+    """When the point of escalation can be reached by the clock as it is now: its hours are the wall's, and are not moved."""
+    escalation = d.plan.pack.escalation
+    return at if escalation is None else opens(calendar_of(d.plan, escalation.calendar), d.second)
 
 
 def live(d: Draft) -> list[tuple[Clock, Running]]:

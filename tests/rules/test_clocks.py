@@ -240,14 +240,33 @@ class TestTheMachinesClock:
         assert s.tick(7200 + HOUR - 1) == ["1/page/pager/warn-answer-1"]
         assert s.tick(7200 + HOUR) == ["1/note/mail/chase-answer-2"]
 
-    def test_what_waits_for_the_point_of_escalation_moves_too(self) -> None:
+    @pytest.mark.parametrize("delta", [60, -HOUR])
+    def test_the_hours_of_the_point_of_escalation_are_those_of_the_clock_as_it_is_now(self, delta: int) -> None:
         s = with_ticket(Story(pack=pack_of(due=["escalate"]), calendars={"tam": OFFICE}, escalation=("tam",)))
         s.tick(HOUR)
         assert s.detail(RecordKind.WILL_ESCALATE)["to"] == "Technical Account Manager"
         assert s.state.incident is not None
-        before = s.state.incident.later[0][0]
-        s.clock(HOUR + 60, 60)
-        assert s.state.incident.later == ((before + 60, "answer"),)
+        before = s.state.incident.later
+        s.clock(HOUR + 60 + delta, delta)
+        assert s.state.incident.later == before
+
+    def test_set_into_the_hours_of_the_point_of_escalation_it_is_turned_to_at_once(self) -> None:
+        s = with_ticket(Story(pack=pack_of(due=["escalate"]), calendars={"tam": OFFICE}, escalation=("tam",)))
+        s.tick(HOUR)
+        assert s.state.incident is not None
+        monday = s.state.incident.later[0][0] - T0 + 600
+        s.clock(monday, monday - HOUR - 60)
+        assert s.tick(monday) == ["1/escalation/tam/late-answer-1"]
+
+    def test_a_point_of_escalation_that_is_there_no_longer_is_not_looked_for_when_the_clock_is_set(self) -> None:
+        pack = pack_of(due=["escalate"])
+        s = with_ticket(Story(pack=pack, calendars={"tam": OFFICE}, escalation=("tam",)))
+        s.tick(HOUR)
+        plain = {key: value for key, value in pack.to_mapping().items() if key != "escalation"}
+        plain["clocks"]["answer"]["due"] = ["chase"]
+        s.reloaded(HOUR + 10, pack=Pack.parse(plain))
+        s.clock(HOUR + 80, 60)
+        assert s.tick(3 * 86_400) == []
 
 
 class TestStandingStill:
