@@ -168,8 +168,8 @@ class Gate:
             return True  # no browser; the form's own token is needed all the same
         own = {request.headers.get("host", "").lower()}
         if (url := self._view.settings.web.url) is not None:
-            own.add(urlsplit(url).netloc.lower())
-        return urlsplit(origin).netloc.lower() in own - {""}
+            own.add(_place(url))
+        return _place(origin) in own - {""}
 
     # where it comes from
 
@@ -183,11 +183,15 @@ class Gate:
         return address is not None and any(address in network for network in networks)
 
     def by_https(self, request: Request) -> bool:
-        """Whether the browser speaks https: a trusted proxy says so, or it asked for the host of our https address."""
+        """Whether the browser speaks https: a trusted proxy says so, or it is on a page of our https address."""
         if self.trusts(request) and (proto := request.headers.get("x-forwarded-proto")) is not None:
             return proto.strip().lower() == "https"
-        url = urlsplit(self._view.settings.web.url or "")
-        return url.scheme == "https" and request.headers.get("host", "").lower() == url.netloc.lower()
+        url = self._view.settings.web.url or ""
+        if urlsplit(url).scheme != "https":
+            return False
+        # A proxy may have changed Host; a browser that sends a form of ours says by itself where it found it.
+        origin = request.headers.get("origin", "").lower()
+        return request.headers.get("host", "").lower() == _place(url) or origin == f"https://{_place(url)}"
 
     def origin(self, request: Request) -> str:
         """The address that a request came from, as far as trusted proxies say; an IPv6 network of 64 bits counts as one."""
@@ -207,6 +211,14 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     except ValueError:
         return None
     return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
+
+
+def _place(url: str) -> str:
+    """Host and port of a URL, in small letters; "" for what is none."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:  # a bracket too many
+        return ""
 
 
 def _decoded(header: str) -> str:

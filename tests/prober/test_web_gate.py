@@ -161,6 +161,8 @@ def test_an_ipv6_network_counts_as_one(desk: Desk) -> None:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Origin": "http://[::1"},
         {"Sec_Fetch_Site": "cross-site"},
         {"Sec_Fetch_Site": "same-site", "Origin": "http://prober.test"},
     ],
@@ -266,6 +268,19 @@ def test_without_a_token_nobody_can_log_in(tmp_path: Path) -> None:
         ({"url": "https://prober.test"}, {}, "192.0.2.7", True),
         ({"url": "https://other.test"}, {}, "192.0.2.7", False),
         ({"url": "http://prober.test"}, {}, "192.0.2.7", False),
+        (
+            {"url": "https://prober.test"},
+            {"Host": "127.0.0.1:9580", "Origin": "https://prober.test"},
+            "192.0.2.7",
+            True,
+        ),
+        ({"url": "https://prober.test"}, {"Host": "127.0.0.1:9580"}, "192.0.2.7", False),
+        (
+            {"url": "https://prober.test"},
+            {"Host": "127.0.0.1:9580", "Origin": "http://127.0.0.1:9580"},
+            "192.0.2.7",
+            False,
+        ),
         (PROXIED, {"X_Forwarded_Proto": "https"}, PROXY, True),
         (PROXIED, {"X_Forwarded_Proto": "http"}, PROXY, False),
         (PROXIED, {"X_Forwarded_Proto": "https"}, "192.0.2.7", False),
