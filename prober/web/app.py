@@ -1,12 +1,13 @@
 """The routes of the serving process, and what every answer carries."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,7 +100,7 @@ def app(
 
 @dataclass(frozen=True, slots=True)
 class Secured:
-    """Adds the security headers to every answer, those for errors included."""
+    """Adds the security headers to every answer, those for errors included; a client that went away is no error."""
 
     inner: ASGIApp
 
@@ -111,7 +112,8 @@ class Secured:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self.inner(scope, receive, sending)
+        with contextlib.suppress(ClientDisconnect):
+            await self.inner(scope, receive, sending)
 
 
 def _missing(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:

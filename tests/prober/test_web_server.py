@@ -280,6 +280,23 @@ def test_junk_does_no_harm(request_: bytes) -> None:
     on_a_server(work)
 
 
+def test_who_goes_away_in_the_midst_of_a_form_is_told_as_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(port: int, server: WebServer) -> None:
+        for path in (b"/login", b"/logout", b"/incidents/x/enter/ack"):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            writer.write(head % path + b"Content-Length: 9\r\n\r\nx")
+            while not any(map(held_up, server.server_state.connections)):  # noqa: ASYNC110 - uvicorn's set tells nobody
+                await asyncio.sleep(0.01)
+            writer.close()
+            while server.server_state.tasks:  # noqa: ASYNC110 - uvicorn's set tells nobody
+                await asyncio.sleep(0.01)
+        assert await healthy(port)
+
+    on_a_server(work)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def test_the_address_that_a_client_claims_is_not_believed() -> None:
     async def work(port: int, server: WebServer) -> None:
         forged = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\nConnection: close\r\n\r\n"
