@@ -11,6 +11,7 @@ from prober.measure.series import Closed, Series
 from prober.store import ActStatus, IncidentHead, Memory, SeriesKey, Transaction
 from rules.acts import Act, ActResult
 from rules.conditions import NOTHING_FURTHER, Conditions, Further
+from rules.contracts.clauses import Mark
 from rules.incident import (
     ClockStepped,
     Event,
@@ -243,6 +244,8 @@ class Keeper:
                 self._heads[head.id] = replace(head, recovered=record.at)
             elif record.kind in (RecordKind.EPISODE, RecordKind.OPENED):
                 self._heads[head.id] = replace(head, recovered=None)
+            elif record.kind is RecordKind.REOPENED:  # its head was let go when it was closed
+                self._heads[head.id] = replace(head, recovered=self._recovered(head.id))
             elif record.kind is RecordKind.CLOSED:
                 self._heads[head.id] = replace(head, phase="closed", closed=record.at)
         heads = [self._heads[id_] for id_ in touched]
@@ -250,6 +253,13 @@ class Keeper:
             if head.closed is not None:
                 del self._heads[head.id]
         return heads
+
+    def _recovered(self, incident: str) -> int | None:
+        """When the incident's newest episode recovered, UTC seconds; None: it has not."""
+        known = next((i for i in (self.state.incident, self.state.closed) if i is not None and i.id == incident), None)
+        marks = known.marks if known is not None else {}
+        recovered = marks.get(Mark.RECOVERED)
+        return None if recovered is None or recovered < marks.get(Mark.EPISODE, 0) else recovered
 
 
 def _conditions(rule: Rule, further: Further, layout: Layout, snapshot: Mapping[str, Any] | None) -> Conditions:

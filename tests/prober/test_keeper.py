@@ -104,6 +104,20 @@ def test_recovery_adds_a_note_and_resolves_the_page(tmp_path: Path) -> None:
     world.end()
 
 
+def test_an_incident_that_is_reopened_is_still_known_to_have_recovered(tmp_path: Path) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane(script=down_from(2, 25)))
+    world.run_to(T0 + 50)
+    (before,) = world.heads()
+    for step in ("closed_by_vendor", "reopen", "resolve"):
+        world.station.entered({"kind": step, "incident": before.id, "by": "Ms Example"})
+        world.settle()
+        (head,) = world.heads()
+        assert head.recovered == before.recovered is not None, step
+    assert head.phase == "closed"
+    world.end()
+
+
 def test_a_restart_goes_on_with_the_same_incident_and_thread_and_opens_no_second_ticket(tmp_path: Path) -> None:
     path = tmp_path / "prober.db"
     world = Judged(path)
