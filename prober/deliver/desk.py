@@ -52,6 +52,7 @@ class Desk:
         self._exchange = exchange
         self._api = api
         self._lost = Lost(monotonic)
+        self._fresh = Lost(monotonic)  # marks of what was opened of late: a search may not show them yet
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         try:
@@ -79,10 +80,14 @@ class Desk:
         if not number:
             self._lost.add(key)
             return Delivered(Outcome.UNKNOWN, f"{self._exchange.host}: it was opened, but its number is not known")
+        self._fresh.add(own)
         return self._accepted("opened it as", number)
 
     async def _add(self, session: Session, act: Act, key: str) -> Delivered:
         number = await self._number(session, act)
+        if not number and self._fresh.unsettled(mark(opening(act, self._name))):
+            why = "the search does not show yet what was opened"
+            return Delivered(Outcome.TRANSIENT, f"{self._exchange.host}: {why}")
         if not number:
             return Delivered(Outcome.PERMANENT, f"{self._exchange.host}: the ticket to add to is not there")
         if await self._api.has(session, number, mark(key)):

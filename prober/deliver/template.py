@@ -66,6 +66,7 @@ class Template:
         self._redactor = redactor or Redactor.of(receiver)
         self._exchange = Exchange(origin(receiver.open.url), receiver.ca, self._redactor, timeout, _LONGEST)
         self._lost = Lost()
+        self._fresh = Lost()  # marks of what was opened of late: a search may not show them yet
         self._headers = {"User-Agent": USER_AGENT}
         self._headers |= {name: value.get_secret_value() for name, value in receiver.headers.items()}
 
@@ -83,13 +84,22 @@ class Template:
                     return Delivered(Outcome.UNKNOWN, f"{self._exchange.host}: {why}")
                 request = self._receiver.add or self._receiver.open if adds else self._receiver.open
                 if adds and not fields["ticket"] and _names(request.url, "ticket"):
-                    why = f"{self._exchange.host}: the ticket to add to is not there"
-                    return Delivered(Outcome.PERMANENT, why)
-                return await self._send(session, request, fields)
+                    return self._without_ticket(fields)
+                delivered = await self._send(session, request, fields)
+                if not adds:
+                    self._fresh.add(fields["mark"])
+                return delivered
         except Undelivered as undelivered:
             if undelivered.delivered.outcome is Outcome.UNKNOWN:
                 self._lost.add(key)
             return undelivered.delivered
+
+    def _without_ticket(self, fields: Mapping[str, Any]) -> Delivered:
+        """What it means that the ticket to add to is not there."""
+        if self._receiver.find is not None and self._fresh.unsettled(fields["opened"]):
+            why = "the search does not show yet what was opened"
+            return Delivered(Outcome.TRANSIENT, f"{self._exchange.host}: {why}")
+        return Delivered(Outcome.PERMANENT, f"{self._exchange.host}: the ticket to add to is not there")
 
     def _fields(self, act: Act, key: str) -> dict[str, Any]:
         opened, adds = opening(act, self._name) or key, act.kind in ADDS

@@ -248,6 +248,33 @@ def test_a_page_its_repeats_and_its_resolve_are_one_ticket(kind: Kind) -> None:
 
 
 @every_kind
+def test_a_resolve_right_after_its_page_waits_until_the_search_shows_the_ticket(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk was down, and gets both at once: refused, the page's ticket would be told of no end."""
+    resolve = act(ActKind.PAGE_RESOLVE, NAME, after=PAGE.id)
+
+    async def test() -> None:
+        fake = kind.fake()
+        async with running(fake) as url:
+            receiver = kind.make(url)
+            opened = await give(receiver, PAGE)
+            fake.forgets = True
+            early = await give(receiver, resolve)
+            fake.forgets = False
+            late = await give(receiver, resolve)
+            fake.forgets = True
+            monkeypatch.setattr(marks, "SETTLE", 0.0)
+            gone = await give(receiver, resolve)
+        why = "127.0.0.1: the search does not show yet what was opened"
+        assert (opened.outcome, early) == (Outcome.ACCEPTED, Delivered(Outcome.TRANSIENT, why))
+        assert (late.outcome, gone.outcome) == (Outcome.ACCEPTED, Outcome.PERMANENT)
+        assert len(kind.comments(fake, 0)) == 1
+
+    within(test)
+
+
+@every_kind
 def test_two_incidents_are_two_tickets(kind: Kind) -> None:
     async def test() -> None:
         fake = kind.fake()

@@ -31,6 +31,7 @@ class Now(Fake):
         super().__init__(**more)
         self.incidents: list[dict[str, Any]] = []
         self.missing = "200 OK"
+        self.lags = False  # the search shows nothing yet
 
     def handle(self, request: Request, path: str, query: dict[str, str]) -> Reply:
         if request.method == "POST":
@@ -40,7 +41,8 @@ class Now(Fake):
             found = next(i for i in self.incidents if path.endswith(i["number"]))
             found["notes"] = [*found.get("notes", ()), json.loads(request.body)["work_notes"]]
             return "200 OK", {"result": found}
-        found_all = [i for i in self.incidents if i["correlation_id"] == query["correlation_id"]]
+        shown = [] if self.lags else self.incidents
+        found_all = [i for i in shown if i["correlation_id"] == query["correlation_id"]]
         return (self.missing if not found_all else "200 OK"), {"result": found_all}
 
 
@@ -129,6 +131,26 @@ def test_nothing_is_opened_again_while_the_search_may_lag(monkeypatch: pytest.Mo
             monkeypatch.setattr(marks, "SETTLE", 0.0)
             outcomes.append((await give(delivery, TICKET)).outcome)
         assert outcomes == [Outcome.UNKNOWN, Outcome.UNKNOWN, Outcome.ACCEPTED]
+
+    within(test)
+
+
+@pytest.mark.parametrize(("opens", "adds"), [(TICKET, NOTE), (PAGE, RESOLVE)])
+def test_what_adds_to_something_that_the_search_does_not_show_yet_is_tried_again(opens: Act, adds: Act) -> None:
+    """The pager was down, and gets a page and its resolve at once: refused, the page would stand there for ever."""
+
+    async def test() -> None:
+        now = Now()
+        now.lags = True
+        async with running(now) as url:
+            delivery = receiver(url)
+            opened, early = await give(delivery, opens), await give(delivery, adds)
+            now.lags = False
+            late = await give(delivery, adds)
+        why = "127.0.0.1: the search does not show yet what was opened"
+        assert (opened.outcome, early) == (Outcome.ACCEPTED, Delivered(Outcome.TRANSIENT, why))
+        assert late.outcome is Outcome.ACCEPTED
+        assert len(now.incidents[0]["notes"]) == 1
 
     within(test)
 
