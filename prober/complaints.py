@@ -28,12 +28,17 @@ _SHAPES = {
 
 
 def show(loc: Loc) -> str:
-    """A place as a person reads it: services.bird.channels.api[0].url."""
+    """A place as a person reads it: services.bird.channels.api[0].url.
+
+    What follows a colon within a key is left out: it is a value, perhaps a secret, that no blank parts from its key.
+    """
     text = ""
     for part in loc:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not part or any(char in part for char in ".:[] \n") or not part.isprintable():
+        elif ":" in part:
+            text += f"[{part.partition(':')[0] + ':...'!r}]"
+        elif not part or any(char in part for char in ".[] \n") or not part.isprintable():
             text += f"[{part!r}]"
         else:
             text += f".{part}" if text else part
@@ -54,6 +59,8 @@ def describe(error: Mapping[str, Any], loc: Loc, document: Document | None) -> s
     if kind == "value_error":
         return str(context["error"])
     if kind == "extra_forbidden":
+        if ":" in str(loc[-1]):
+            return "is not a key known here; write a blank after its colon"
         return f"is not a key known here; {near(str(loc[-1]), known_keys(loc[:-1]))}"
     if kind == "missing":
         field = field_at(loc)

@@ -10,6 +10,7 @@ from prober.shape import keys, sections
 from prober.yamlread import Flaw, Loc, Node
 
 _DOLLAR = re.compile(r"\$(?:\$|\{([^{}]*)(\}?))")
+_NAME = re.compile(r"[A-Za-z0-9_]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 #: What a variable is called that holds a secret.
 _SECRET = re.compile(r"(?i)(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|credentials?|auth)(?:_?[0-9]+)?\Z")
@@ -51,8 +52,9 @@ def _text(text: str, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc, li
             return "$"
         if not end:
             return wrong("has a ${ without its }; write ${NAME}, or $$ for a dollar")
-        if not _VARIABLE.match(name):
-            return wrong(f"${{{name}}} names no variable; write ${{NAME}}, or $${{{name}}} for the text itself")
+        if not _VARIABLE.match(name):  # what follows the name may be a secret, as a shell's default is
+            shown = f"{_NAME.match(name)[0]}..." if name else ""  # type: ignore[index]  # it matches nothing, too
+            return wrong(f"${{{shown}}} names no variable; write ${{NAME}} alone, or $${{{shown}}} for the text itself")
         value = environ.get(name)
         if value is None:
             return wrong(f"the environment has no variable {name}; set it, or write $${{{name}}} for the text itself")

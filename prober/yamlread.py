@@ -203,7 +203,9 @@ class _Builder:
 
     def _alias(self, anchor: str | None, line: int, loc: Loc) -> Node:
         if anchor is None or anchor not in self._anchors:
-            raise ReadError(f"*{anchor} names an anchor that does not exist; write &{anchor} above it", line)
+            # What stands there may be a secret that was not put in quotes: it is not repeated, nor is a tag.
+            what = "begins a value with *, which names an anchor, and there is none of that name"
+            raise ReadError(f"{what}; put the value in quotes, or write the anchor above it", line)
         node = self._anchors[anchor]
         if node is None:
             raise ReadError(f"*{anchor} holds itself; a configuration cannot be cyclic", line)
@@ -264,7 +266,9 @@ class _Builder:
 
     def _tag(self, tag: str | None, allowed: tuple[str, ...], line: int, loc: Loc) -> None:
         if tag not in (None, "!", *(_TAG + name for name in allowed)):
-            self._flaw(loc, line, f"has the tag {str(tag).replace(_TAG, '!!')}; a configuration takes no tags")
+            self._flaw(
+                loc, line, "begins with !, which makes a tag of it, and a configuration takes none; put it in quotes"
+            )
 
     def _flaw(self, loc: Loc, line: int, message: str) -> None:
         self.flaws.append(Flaw(loc, line, message))
