@@ -48,13 +48,14 @@ class Appriser:
     async def deliver(self, act: Act, key: str) -> Delivered:  # noqa: ARG002 - no service that it reaches takes a key
         loop = asyncio.get_running_loop()
         done: asyncio.Future[bool] = loop.create_future()
+        title, body = texts.summary(act), texts.text(act)[:_BODY]  # here: a thread of its own knows no user's templates
 
         def tell(sent: bool) -> None:
             if not done.done():
                 done.set_result(sent)
 
         def send() -> None:
-            sent = self._send(act)
+            sent = self._send(act, title, body)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(tell, sent)
 
@@ -69,10 +70,10 @@ class Appriser:
             return Delivered(Outcome.ACCEPTED, "apprise: the service took it")
         return Delivered(Outcome.TRANSIENT, "apprise: the service did not take it")
 
-    def _send(self, act: Act) -> bool:
+    def _send(self, act: Act, title: str, body: str) -> bool:
         kinds = _apprise().NotifyType
         kind = kinds.SUCCESS if act.kind is ActKind.PAGE_RESOLVE else kinds.FAILURE
         try:
-            return bool(self._sender.notify(body=texts.text(act)[:_BODY], title=texts.summary(act), notify_type=kind))
+            return bool(self._sender.notify(body=body, title=title, notify_type=kind))
         except Exception:  # noqa: BLE001 - a hundred plugins raise what they like, and their texts may hold the URL
             return False

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from http_desk import SILENCE, answer, desk
 
 from prober.deliver import Delivered
 from prober.deliver.appriser import Appriser, known
+from prober.deliver.wording import Wording, using
 from prober.receiver_checks import check
 from prober.receivers import AppriseReceiver
 from rules.acts import Act, ActKind, Outcome
@@ -47,6 +49,19 @@ def test_a_page_arrives_with_title_text_and_kind() -> None:
         assert page["title"].startswith("Critical Issue: Bird Email: persistent Unavailability")
         assert "WHAT WAS SEEN" in page["message"]
         assert (page["type"], resolve["type"]) == ("failure", "success")
+
+    within(test)
+
+
+def test_it_says_what_the_users_own_templates_say(tmp_path: Path) -> None:
+    """The message is sent by a thread of its own, which knows nothing of the wording that is used around it."""
+    (tmp_path / "page.j2").write_text("Look at the wiki.")
+
+    async def test() -> None:
+        async with desk() as server:
+            with using(Wording.of(tmp_path)):
+                await give(appriser(server.port))
+        assert "Look at the wiki." in json.loads(server.requests[0].body)["message"]
 
     within(test)
 
@@ -88,7 +103,7 @@ def test_a_thread_that_ends_after_the_loop_says_nothing(monkeypatch: pytest.Monk
     gate = threading.Event()
     delivery = appriser(9, timeout=0.05)
 
-    def send(_: Act) -> bool:
+    def send(*_: object) -> bool:
         gate.wait(10)
         return True
 
