@@ -1,4 +1,7 @@
-"""What no single clause of a pack can show: clauses that contradict each other, names that name nothing."""
+"""What no single clause of a pack can show: clauses that contradict each other, names that name nothing.
+
+What only follows from a value that could not be read is not said: its own fault is.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -32,16 +35,18 @@ def _conditions(pack: Pack, faults: Faults) -> None:
     for condition, mapped in pack.conditions.items():
         path = f"conditions.{condition}"
         for name in (mapped.severity, mapped.confirmed, *mapped.scopes.values()):
-            if name and pack.severity(name) is None:
-                faults.add(path, f"{name!r} is not a severity of this pack", f"one of {_names(pack)}")
+            if name:
+                _severity(pack, name, path, faults)
         if condition in pack.on_call_alone:
             faults.add(path, "is in on_call_alone too", "leave it in one of the two")
         if mapped.term:
             _term(pack, mapped.term, TermKind.SEVERITY, f"{path}.term", faults)
 
 
-def _names(pack: Pack) -> str:
-    return ", ".join(s.name for s in pack.severities) or "those that you list in severities"
+def _severity(pack: Pack, name: str, path: str, faults: Faults) -> None:
+    if pack.severity(name) is None and not faults.told("severities"):
+        known = ", ".join(s.name for s in pack.severities) or "those that you list in severities"
+        faults.add(path, f"{name!r} is not a severity of this pack", f"one of {known}")
 
 
 def _severities(pack: Pack, faults: Faults) -> None:
@@ -49,9 +54,9 @@ def _severities(pack: Pack, faults: Faults) -> None:
         faults.add(f"severities.{INTERNAL}", "is the name for what concerns on-call alone", "name it otherwise")
     for severity in pack.severities:
         path = f"severities.{severity.name}"
-        if severity.after_ticket and severity.hotline is Hotline.NONE:
+        if severity.after_ticket and severity.hotline is Hotline.NONE and not faults.told(f"{path}.hotline"):
             faults.add(f"{path}.after_ticket", "speaks of a hotline, and hotline is none", "leave it out")
-        if severity.after_ticket and not severity.ticket:
+        if severity.after_ticket and not severity.ticket and not faults.told(f"{path}.ticket"):
             faults.add(f"{path}.after_ticket", "waits for a ticket, and ticket is false", "write ticket: true")
         if severity.hotline is not Hotline.NONE and pack.hotline is None:
             faults.add(f"{path}.hotline", "there is no section hotline that describes it", "add the section hotline")
@@ -122,22 +127,18 @@ def _clock(pack: Pack, clock: Clock, faults: Faults) -> None:
     path = f"clocks.{clock.name}"
     _calendar(pack, clock.calendar, f"{path}.calendar", faults)
     _when(pack, clock.when, path, faults)
-    if not clock.starts:
+    if not clock.starts and not faults.told(f"{path}.starts"):
         faults.add(f"{path}.starts", "is empty, so that the clock never runs", "list what starts it")
     by = clock.within.by
     if by == "severity":
         for name in clock.within.values:
-            if pack.severity(name) is None:
-                faults.add(
-                    f"{path}.within.severity", f"{name!r} is not a severity of this pack", f"one of {_names(pack)}"
-                )
+            _severity(pack, name, f"{path}.within.severity", faults)
     elif by:
         kind = TermKind.CHOICE if clock.within.values else TermKind.DURATION
         term = _term(pack, by, kind, f"{path}.within", faults)
         _among(clock.within.values, term.choices if term else (), f"{path}.within.{by}", faults)
     for name in clock.severities:
-        if pack.severity(name) is None:
-            faults.add(f"{path}.severities", f"{name!r} is not a severity of this pack", f"one of {_names(pack)}")
+        _severity(pack, name, f"{path}.severities", faults)
     if Action.HOTLINE in clock.due and pack.hotline is None:
         faults.add(f"{path}.due", "calls a hotline, and there is no section hotline", "leave hotline out")
     if Action.ESCALATE in clock.due and pack.escalation is None:

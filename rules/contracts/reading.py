@@ -25,6 +25,10 @@ class Faults:
     def add(self, path: str, wrong: str, right: str) -> None:
         self.found.append(f"{path or 'the whole file'}: {wrong}; {right}")
 
+    def told(self, path: str) -> bool:
+        """Whether something is wrong with the value there already."""
+        return any(fault.startswith(f"{path}: ") for fault in self.found)
+
     def said(self, path: str, error: ValueError) -> None:
         """An error whose text says what is wrong and what is right."""
         self.found.append(f"{path}: {error}")

@@ -193,6 +193,23 @@ def test_what_is_wrong_is_said_with_its_path_and_what_is_right(path: str, value:
     assert any(line.startswith(error) for line in str(caught.value).splitlines()), str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "error"),
+    [
+        ("severities.critical.hotline", True, "severities.critical.hotline: True is not known; "),
+        ("severities.critical.ticket", "true", "severities.critical.ticket: a text where true or false is wanted; "),
+        ("severities", KeyError, "severities: is missing; "),
+        ("clocks.call-back.starts", "intake", "clocks.call-back.starts: a text where a list is wanted; "),
+        ("clocks.call-back.starts", ["intke"], "clocks.call-back.starts: 'intke' is not known; "),
+    ],
+)
+def test_what_only_follows_from_a_fault_is_not_said_beside_it(path: str, value: Any, error: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is asserted below, whole
+        Pack.parse(changed(path, value))
+    (told,) = str(caught.value).splitlines()
+    assert told.startswith(error)
+
+
 @pytest.mark.parametrize(("data", "what"), [(None, "nothing"), ([], "a list"), ("x", "a text"), ({1, 2}, "a set")])
 def test_what_is_no_mapping_is_no_pack(data: object, what: str) -> None:
     with pytest.raises(ValueError, match=f"the whole file: {what} where a mapping is wanted"):
