@@ -17,7 +17,8 @@ class StoreLock:
     def __init__(self, store: Path) -> None:
         self.path = store.with_name(store.name + ".lock")
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            # What a link of this name led to would be emptied: whoever may write beside the store could aim it.
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except PermissionError as error:
             raise ReadOnlyError(store, f"its lock {self.path} cannot be written ({error.strerror})") from None
         except OSError as error:

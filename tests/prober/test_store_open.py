@@ -385,6 +385,15 @@ def test_a_store_that_lost_a_table_says_so_wherever_it_is_asked(path: Path) -> N
     store.close()
 
 
+def test_a_link_in_the_place_of_the_lock_is_not_followed(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_text("somebody's")
+    path.with_name("prober.db.lock").symlink_to(other)
+    with pytest.raises(StoreError, match=r"its lock .* cannot be made \(Too many levels of symbolic links\)"):
+        Store.open(path)
+    assert other.read_text() == "somebody's"
+
+
 def test_a_lock_that_cannot_be_made_is_told(path: Path) -> None:
     path.with_name("prober.db.lock").mkdir()
     with pytest.raises(StoreError, match=r"its lock .* cannot be made \(Is a directory\)"):
