@@ -66,11 +66,15 @@ def key_of(settings: Settings, base: Path) -> bytes | None:
 def _read(path: Path) -> bytes | None:
     """The key in the file at `path`; None when there is no such file. Raises OSError."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # Without O_NONBLOCK a pipe of this name would be waited for, and nothing be delivered meanwhile.
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     with os.fdopen(file, "rb") as opened:
-        if stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
+        mode = os.fstat(opened.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(0, "it is no regular file; remove it, and a key is made")
+        if stat.S_IMODE(mode) & 0o077:
             raise PermissionError(0, "others may read it; remove it, and a new one is made")
         key = opened.read(1024).strip()
     if len(key) < _BYTES:

@@ -11,8 +11,12 @@ import secrets
 from pathlib import Path
 
 from prober import logs
+from prober.patient import read_bytes
 
 log = logs.get("web")
+
+#: Bytes of the list that are read; a login has some fifty.
+_MOST = 16 * 1024 * 1024
 
 
 class Ended:
@@ -71,10 +75,10 @@ class Ended:
 def _read(path: Path) -> dict[str, int]:
     """What the file holds; nothing where there is none, and what cannot be read is logged."""
     try:
-        found = json.loads(path.read_text(encoding="ascii"))
+        found = json.loads(read_bytes(path, _MOST).decode("ascii"))
         return {str(number): int(until) for number, until in found.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         log.warning("which logins were logged out of is not known, because %s cannot be read (%s)", path, error)
         return {}

@@ -1,6 +1,7 @@
 """Links into the incident room: in pages to our own on-call alone, signed, and the same on every repeat."""
 
 import asyncio
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import replace
@@ -260,6 +261,12 @@ def test_a_key_that_cannot_be_trusted_is_not_used(
     assert keyed(tmp_path) is None
     assert says in caplog.text
     assert content not in caplog.text
+
+
+def test_a_pipe_in_the_keys_place_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(tmp_path / "prober.db-web.key", 0o600)
+    assert keyed(tmp_path) is None
+    assert "it is no regular file" in caplog.text
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,11 +1,13 @@
 """Logins that were logged out of: remembered beside the store as long as they would have lasted, and no longer."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from prober import patient
 from prober.web.ended import Ended
 
 NOW = 1_795_341_700
@@ -44,7 +46,7 @@ def test_without_a_file_it_is_remembered_by_this_process_and_written_once_there_
     assert "one" in kept_at(tmp_path / "ended")
 
 
-@pytest.mark.parametrize("said", ["no json", "[1]", '{"one": null}', "{"])
+@pytest.mark.parametrize("said", ["no json", "[1]", '{"one": null}', "{", '{"one": 1e999}', "[" * 100_000])
 def test_a_file_that_is_none_is_told_and_taken_as_empty(
     said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -52,6 +54,15 @@ def test_a_file_that_is_none_is_told_and_taken_as_empty(
     path.write_text(said)
     assert "one" not in kept_at(path)
     assert f"{path} cannot be read" in caplog.text
+
+
+def test_a_pipe_in_the_lists_place_is_not_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patient, "PATIENCE", 0.01)
+    os.mkfifo(tmp_path / "ended")
+    assert "one" not in kept_at(tmp_path / "ended")
+    assert "it is a pipe" in caplog.text
 
 
 def test_a_logout_that_cannot_be_written_holds_in_this_process(
