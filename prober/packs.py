@@ -64,7 +64,7 @@ def _parse(data: bytes, where: str) -> Pack:
     try:
         return _with_hours(Pack.parse(yaml.load(data, Loader=_Loader)))  # noqa: S506 - a SafeLoader that refuses more
     except yaml.YAMLError as error:
-        raise PackError(f"contract pack {where} is not YAML: {_in_one_line(error)}") from error
+        raise PackError(f"contract pack {where} is not YAML: {_in_one_line(error, data)}") from error
     except RecursionError:
         raise PackError(f"contract pack {where} is nested too deep; this is no pack") from None
     except ValueError as error:
@@ -98,10 +98,19 @@ def _where(node: yaml.Node | None, complaint: str) -> str:
     return f"line {line}: " if line else ""
 
 
-def _in_one_line(error: yaml.YAMLError) -> str:
+def _in_one_line(error: yaml.YAMLError, data: bytes) -> str:
+    if isinstance(error, yaml.reader.ReaderError) and error.encoding != "unicode":  # of bytes, not of what they say
+        line = data.count(b"\n", 0, error.position) + 1
+        return f"line {line}: is not {error.encoding.upper()} text; save it as UTF-8"
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"line {mark.line + 1}: {problem}" if mark else problem
+    if mark is None:
+        return problem
+    if isinstance(error, yaml.scanner.ScannerError | yaml.parser.ParserError):
+        around = b"".join(data.splitlines()[max(0, mark.line - 1) : mark.line + 1])
+        tabs = "indent with blanks, YAML allows no tabs"
+        problem += f"; {tabs}" if b"\t" in around else "; check indentation, colons and quotes"
+    return f"line {mark.line + 1}: {problem}"
 
 
 class _Loader(yaml.SafeLoader):
