@@ -4,6 +4,7 @@ Nothing is said when we are not fit to measure: silence is the watcher's alarm. 
 start and of being unfit too.
 """
 
+import asyncio
 import ssl
 
 import httpx
@@ -16,7 +17,7 @@ from prober.web.view import View
 
 log = logs.get("chores")
 
-#: Seconds for one call.
+#: Seconds for one call, whatever it is doing.
 TIMEOUT = 10.0
 
 
@@ -56,14 +57,18 @@ class Heart:
         base, mark, query = url.partition("?")
         try:
             context = ssl.create_default_context(cafile=configured.ca)
-            async with httpx.AsyncClient(verify=context, trust_env=False, timeout=TIMEOUT) as client:
-                response = await client.request(
+            async with (
+                asyncio.timeout(TIMEOUT),
+                httpx.AsyncClient(verify=context, trust_env=False, timeout=None) as client,  # noqa: S113 - that is above
+                # Its status says all: a body is not read, since it may be endless.
+                client.stream(
                     "POST" if words else configured.method,
                     base.rstrip("/") + signal + mark + query if signal else url,
                     headers={"User-Agent": f"prober/{version()}"},
                     content=words.encode() or None,
-                )
-            problem = "" if response.is_success else f"answers {response.status_code}"
+                ) as response,
+            ):
+                problem = "" if response.is_success else f"answers {response.status_code}"
         except (httpx.HTTPError, OSError) as error:  # the URL may be a secret: it is not told
             problem = type(error).__name__
         if problem and not self._failing:

@@ -1,12 +1,16 @@
 """The outside watcher hears from us while we are fit to measure, and nothing otherwise."""
 
 import asyncio
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import Desk
+from http_desk import Desk as HttpDesk
+from http_desk import desk as http_desk
+from http_desk import serving
 from loopback_http import LoopbackHTTP
 
 from prober import config
@@ -139,6 +143,37 @@ def test_a_watcher_that_cannot_be_reached_is_told_once_and_without_its_address(
         "the outside watcher cannot be told that we measure: answers 500",
         "the outside watcher cannot be told that we measure: ConnectError",
     ]
+
+
+def test_a_body_that_does_not_end_is_not_waited_for() -> None:
+    """A stream of events, say, by a wrong address: the status has said all."""
+
+    async def test() -> bool:
+        async with http_desk(b"HTTP/1.1 200 OK\r\n\r\nOK", hang=True) as server:
+            return await Heart(fit(desk_with(f"http://127.0.0.1:{server.port}/ping")).view).beat()
+
+    assert asyncio.run(test())
+
+
+def test_an_answer_that_comes_drop_by_drop_has_one_time_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the beats end for good: one is made at a time."""
+    monkeypatch.setattr("prober.heartbeat.TIMEOUT", 0.3)
+
+    class Dripping(HttpDesk):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(b"x")
+                    await writer.drain()
+                    await asyncio.sleep(0.02)  # the drops' pace
+
+    async def test() -> bool:
+        server = Dripping([])
+        async with asyncio.timeout(10), serving(server):
+            return await Heart(fit(desk_with(f"http://127.0.0.1:{server.port}/ping")).view).beat()
+
+    assert not asyncio.run(test())
 
 
 def test_without_one_nothing_is_called() -> None:
