@@ -1,6 +1,7 @@
 """`prober run CONFIG`: measure, decide, open tickets, page; serve pages and metrics."""
 
 import argparse
+import resource
 from pathlib import Path
 
 from prober.errors import Exit
@@ -14,6 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or Control-C; SIGHUP reloads. Raises ProberError for what keeps it from starting."""
+    _leave_no_core()
     with held_signals() as held:
         from prober import config  # these take most of the start's time, and signals must be held by then
 
@@ -23,3 +25,9 @@ def run(args: argparse.Namespace) -> int:
         from prober.run import run as run_program
 
         return run_program(loaded, held)
+
+
+def _leave_no_core() -> None:
+    """A core, of a crash or of a watchdog's SIGABRT, would put every secret on the disk; serve inherits this."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))

@@ -216,6 +216,7 @@ def test_secrets_come_as_credentials_and_the_store_has_a_place() -> None:
     assert {value.partition(":")[0] for value in found["LoadCredential"]} == set(SERVICES["prober"]["secrets"])
     assert found["StateDirectory"] == ["prober"]
     assert found["DynamicUser"] == ["yes"]
+    assert found["LimitCORE"] == ["0"]
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     parser.read_string(UNIT)
     assert parser.sections() == ["Unit", "Service", "Install"]

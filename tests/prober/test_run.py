@@ -21,6 +21,8 @@ from loopback_http import LoopbackHTTP
 from recording import until
 
 from prober import config
+from prober.cli import main
+from prober.errors import Exit
 from prober.listen import StartError
 from prober.run import descriptors, run
 from prober.store import NotOursError, Reader, SeriesKey, Store, StoreLockedError
@@ -83,6 +85,14 @@ def test_an_endpoint_that_cannot_be_called_is_said(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").unlink()
     with pytest.raises(StartError, match=r"an endpoint cannot be called as configured: .*No such file"):
         run(good)
+
+
+def test_a_crash_leaves_no_core_in_which_the_secrets_would_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (5000, resource.RLIM_INFINITY))
+    asked: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: asked.append((what, limits)))
+    assert main(["run", "nothing.yaml"]) == Exit.USAGE
+    assert asked == [(resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))]
 
 
 def test_as_many_descriptors_as_may_be_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
