@@ -18,21 +18,39 @@ _CONDITIONS = {
     "failing": "all calls fail, not provably by the vendor's fault",
     "blind": "we cannot measure",
 }
-_MARKS = {
+#: What a clock runs from: "from when ...".
+_STARTS = {
     Mark.OPENED: "the incident opens",
     Mark.TICKET: "the ticket is in",
     Mark.HOTLINE: "the hotline is called",
     Mark.INTAKE: "the intake is recorded",
+    Mark.FIRST_RESPONSE: "the first response is there",
+    Mark.CALL_BACK: "the call back has come",
+    Mark.UPDATE: "an update is there",
+    Mark.WORKAROUND: "a work-around is given",
+    Mark.WAITING_FOR_US: "the vendor waits for us",
+    Mark.WAITING_FOR_THEM: "we have answered",
+    Mark.RECOVERED: "it has recovered",
+    Mark.EPISODE: "it is Unavailable again",
+    Mark.REOPENED: "it is reopened",
+    Mark.CLOSED: "the issue is closed",
+}
+#: What ends it: "stopped by ...".
+_STOPS = {
+    Mark.OPENED: "the opening of the incident",
+    Mark.TICKET: "the ticket",
+    Mark.HOTLINE: "the call to the hotline",
+    Mark.INTAKE: "the intake",
     Mark.FIRST_RESPONSE: "the first response",
     Mark.CALL_BACK: "the call back",
     Mark.UPDATE: "an update",
     Mark.WORKAROUND: "a work-around",
-    Mark.WAITING_FOR_US: "the vendor waits for us",
-    Mark.WAITING_FOR_THEM: "we have answered",
+    Mark.WAITING_FOR_US: "the vendor's waiting for us",
+    Mark.WAITING_FOR_THEM: "our answer",
     Mark.RECOVERED: "the recovery",
-    Mark.EPISODE: "it is Unavailable again",
-    Mark.REOPENED: "it is reopened",
-    Mark.CLOSED: "the issue is closed",
+    Mark.EPISODE: "its being Unavailable again",
+    Mark.REOPENED: "the reopening",
+    Mark.CLOSED: "the closing of the issue",
 }
 _ACTIONS = {
     Action.PAGE: "page on-call's next level",
@@ -87,6 +105,11 @@ def _lines(pack: Pack) -> Iterator[str]:
         yield from _item("None.", SILENT)
     yield from _rest(pack)
     yield from _terms(pack)
+
+
+def _sentence(words: str) -> str:
+    """What somebody wrote, with an end, so that another sentence may follow."""
+    return words if words.endswith((".", "!", "?", ":", ";")) else f"{words}."
 
 
 def _heading(words: str) -> Iterator[str]:
@@ -175,7 +198,7 @@ def _hours(pack: Pack) -> Iterator[str]:
         return
     yield from _heading("Hours")
     for clause in pack.calendars:
-        yield from _item(f"{clause.name}: {clause.means} {_written(clause)}", clause.article)
+        yield from _item(f"{clause.name}: {_sentence(clause.means)} {_written(clause)}", clause.article)
 
 
 def _written(clause: HoursClause) -> str:
@@ -190,9 +213,9 @@ def _clock(pack: Pack, clock: Clock) -> Iterator[str]:
     who = "Our" if clock.of is Party.US else "The vendor's"
     yield from _item(f"{clock.title} ({clock.name}). {who} clock: {_within(pack, clock.within)}.", clock.article)
     calendar = "around the clock" if clock.calendar == "always" else f"in the hours {clock.calendar}"
-    begins = " or ".join(_MARKS[m] for m in clock.starts)
-    ends = " or ".join(_MARKS[m] for m in clock.stops)
-    again = "begun anew by" if clock.every else "stopped by"
+    begins = " or ".join(_STARTS[m] for m in clock.starts)
+    ends = " or ".join(_STOPS[m] for m in clock.stops or (Mark.CLOSED,))  # which stops every clock
+    again = "begun anew by" if clock.every and clock.stops else "stopped by"
     words = f"It runs {calendar}, from when {begins}, {again} {ends}."
     if clock.severities:
         words += f" At {', '.join(clock.severities)} alone."
@@ -249,7 +272,7 @@ def _limit(limit: Limit) -> str:
 def _terms(pack: Pack) -> Iterator[str]:
     yield from _heading("Terms, which the customer fills in")
     for term in pack.terms:
-        yield from _item(f"{term.name}: {term.means}{_choices(term)}", term.article)
+        yield from _item(f"{term.name}: {_sentence(term.means)}{_choices(term)}", term.article)
     if not pack.terms:
         yield from _item("None.", "")
 

@@ -100,6 +100,32 @@ def test_scopes_and_a_must_are_said() -> None:
     assert "- at most 5 connections at once: Five. [page 3]" in words
 
 
+@pytest.mark.parametrize("moment", list(Mark))
+def test_whatever_starts_and_stops_a_clock_reads_as_a_sentence(moment: Mark) -> None:
+    plain = packs.load("bird-email-enterprise", Path()).to_mapping()
+    plain["clocks"]["call-back"] |= {"starts": [moment.value], "stops": [moment.value]}
+    words = in_one_line(text(Pack.parse(plain)))
+    (begins,) = re.findall(
+        r"It runs around the clock, from when (.*?), stopped by (?:the|an?|its|our) [^.]+\. The", words
+    )
+    assert re.search(r" (?:is|are|has|have|opens|waits)\b", f" {begins}"), "a clause with its verb"
+
+
+def test_a_clock_that_nothing_else_stops_is_stopped_by_the_closing() -> None:
+    plain = packs.load("bird-email-enterprise", Path()).to_mapping()
+    plain["clocks"]["call-back"] |= {"stops": [], "every": True}
+    assert "the intake is recorded, stopped by the closing of the issue." in in_one_line(text(Pack.parse(plain)))
+
+
+def test_what_somebody_wrote_without_an_end_does_not_run_into_what_follows() -> None:
+    plain = packs.load("bird-email-enterprise", Path()).to_mapping()
+    plain["calendars"]["business"]["means"] = "Monday to Friday"
+    plain["terms"]["time_zone"]["means"] = "The vendor's zone"
+    words = in_one_line(text(Pack.parse(plain)))
+    assert "- business: Monday to Friday. Reckoned with: " in words
+    assert "- time_zone: The vendor's zone. Default: UTC." in words
+
+
 @pytest.mark.parametrize("name", packs.names())
 def test_as_yaml_it_is_a_file_of_ones_own_that_is_right(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
