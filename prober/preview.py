@@ -13,8 +13,10 @@ from rules.acts import REPEAT, Act, ActKind, ActResult, Outcome
 from rules.incident import Entry, EntryKind, Event, Result, Tick
 
 NS = 10**9
-#: Seconds for which the vendor keeps silent in the story: past a weekend, so that business hours come.
+#: Seconds for which the vendor keeps silent in the story: past a weekend, so that business hours come, and until each clock
+#: that runs was due, though not for ever.
 SILENCE = 5 * 86_400
+LONGEST = 60 * 86_400
 #: What the vendor calls the made-up ticket.
 TICKET = "EXAMPLE-1"
 _WHO = "the preview"
@@ -48,7 +50,7 @@ class Preview:
         self._pass(60)
         if r.plan.pack.hotline:
             self._enter(EntryKind.INTAKE, "the hotline has taken the vital information")
-        self._pass(SILENCE)
+        self._keep_silent()
         self._event(r.cleared(self._now))
         self._pass(3600)
         self._event(r.raised(self._now))
@@ -60,6 +62,20 @@ class Preview:
     def _enter(self, kind: EntryKind, text: str) -> None:
         if self._rehearsal.state.incident is not None:
             self._event(Entry(kind, _WHO, text, self._now * NS))
+
+    def _keep_silent(self) -> None:
+        """The vendor says nothing for days; where hours are few, for as long as it takes until all was done once."""
+        end = self._now + LONGEST
+        incident = self._rehearsal.state.incident
+        due = [run.due for run in incident.clocks if run.live] if incident is not None else []
+        self._pass(SILENCE)
+        self._until(max(due, default=0), end)
+        incident = self._rehearsal.state.incident
+        self._until(max((at for at, _ in incident.later), default=0) if incident is not None else 0, end)
+
+    def _until(self, moment: int, end: int) -> None:
+        if self._now <= moment:
+            self._pass(min(moment, end) + 1 - self._now)
 
     def _pass(self, seconds: int) -> None:
         """Time passes, through every moment at which the rules have something to do."""

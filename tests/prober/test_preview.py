@@ -53,6 +53,42 @@ def test_every_agreement_can_be_previewed(tmp_path: Path, pack: str) -> None:
     assert "ticket open" in shown(tmp_path, contract=pack, hotline=[])
 
 
+def test_a_clock_whose_days_go_over_a_weekend_and_more_is_shown_when_it_is_due(tmp_path: Path) -> None:
+    texts = shown(tmp_path, Condition.PARTIAL, contract="aivo", hotline=[])  # five business days, begun on a Friday
+    assert any(line.startswith("page due-resolution-") for line in texts), texts
+    assert any(line.startswith("note chase-resolution-") for line in texts), texts
+
+
+SATURDAYS = """\
+name: saturdays
+title: Saturdays
+vendor: Sat
+document: {title: SLA, date: silent, language: en}
+unavailability: {meaning: All calls fail., article: "1", persistent: One minute., persistent_article: "1"}
+resolution: {by: agreement, means: Both agree., article: "9"}
+severities:
+  only: {title: Issue, article: "2", means: Anything., ticket: true, hotline: none, page: true}
+conditions: {unavailable: only}
+on_call_alone: []
+calendars:
+  saturdays: {means: Saturdays., article: "5", zone: UTC, days: sat, hours: "10:00-14:00", holidays: none}
+  sundays: {means: Sundays., article: "5", zone: UTC, days: sun, hours: "10:00-14:00", holidays: none}
+escalation: {title: Head, calendar: sundays, means: Head of support., article: "7"}
+clocks:
+  response:
+    {title: Response, article: "6", within: WITHIN, calendar: saturdays, starts: [ticket], stops: [update], due: [escalate]}
+terms: {}
+"""
+
+
+@pytest.mark.parametrize(("within", "escalated"), [("6h", True), ("100d", False)])
+def test_hours_that_are_few_are_waited_for_but_not_for_ever(tmp_path: Path, within: str, escalated: bool) -> None:
+    (tmp_path / "saturdays.yaml").write_text(SATURDAYS.replace("WITHIN", within))
+    texts = shown(tmp_path, contract="saturdays.yaml", hotline=[], terms={})
+    assert any("late-response-" in line for line in texts) is escalated, texts
+    assert "note recovered" in texts
+
+
 def test_in_mode_observe_nothing_for_the_vendor_is_shown(tmp_path: Path) -> None:
     kinds = {line.partition(" ")[0] for line in shown(tmp_path, mode="observe")}
     assert kinds == {ActKind.PAGE, ActKind.PAGE_RESOLVE}
