@@ -1,7 +1,8 @@
 """Texts as they read once their escapes are undone and their broken lines joined, and where each character came from.
 
 A server that repeats what it was sent may escape it (percent, JSON, HTML, quoted-printable, backslashes) or break it: over
-lines of MIME, over folded headers, over packets and so over lines of a transcript. Secrets are looked for in what this gives.
+lines of MIME, over folded headers, over chunks, over packets and so over lines of a transcript. Secrets are looked for in
+what this gives.
 """
 
 import html
@@ -31,6 +32,10 @@ _QUOTED = re.compile(f"{_SIGN}(?:{_BREAK}|{_QUOTED_BYTES}|{_OTHERS})")
 #: What is undone one after the other: percent within percent, a JSON text in a JSON text. Quoted-printable is undone in a way
 #: of its own, since `=` is a sign like others elsewhere, and after its line breaks, which may stand within a letter.
 _WAYS = ((_PLAIN, _PLAIN, _PLAIN), (re.compile(_SIGN + _BREAK), _QUOTED, _QUOTED))
+#: What stands between two chunks of a body (RFC 9112 7.1), in a transcript too, whose lines are those of the wire.
+_PREFIX = r"(?:[ ]{0,20}[0-9]{1,9}\.[0-9] ms [<>] )?"
+_CHUNK = re.compile(rf"\r?\n(?P<break>{_PREFIX}[0-9A-Fa-f]{{1,8}}[ \t]*(?:;[^\r\n]{{0,200}})?\r?\n{_PREFIX})")
+_CHUNKS = (_CHUNK, _PLAIN, _PLAIN)
 _QUOTED_BYTE = re.compile(r"=[0-9A-F]{2}")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t"}
 
@@ -50,7 +55,8 @@ class Disguised:
 
 def views(text: str) -> Iterator[tuple[str, Callable[[], Disguised]]]:
     """The ways to read `text` that differ from it, each with what makes a `Disguised` of it, which costs more."""
-    for way in _WAYS if _QUOTED_BYTE.search(text) else _WAYS[:1]:
+    ways = _WAYS if _QUOTED_BYTE.search(text) else _WAYS[:1]
+    for way in (_CHUNKS, *ways) if _CHUNK.search(text) else ways:
         read = text
         for level, escapes in enumerate(way, start=1):
             read, undone = escapes.subn(_read, read)

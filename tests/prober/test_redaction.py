@@ -77,6 +77,24 @@ def test_a_transcript_whose_packets_cut_the_secret_shows_none_of_it() -> None:
     ]
 
 
+@pytest.mark.parametrize("size", [3, 11, 20])
+@pytest.mark.parametrize("packets", [1, 2])
+def test_a_transcript_whose_chunks_cut_the_secret_shows_none_of_it(size: int, packets: int) -> None:
+    parts = [KEY[at : at + size].encode() for at in range(0, len(KEY), size)]
+    sizes = [b"%X\r\n" % len(part) for part in parts]
+    if packets == 1:
+        body = b"".join(b"%b%b\r\n" % each for each in zip(sizes, parts, strict=True))
+        log = [(0, "<", b"HTTP/1.1 500 Oops\r\n\r\n" + body)]
+    else:
+        pieces = [piece for each in zip(sizes, parts, strict=True) for piece in (each[0], each[1] + b"\r\n")]
+        log = [(0, "<", b"HTTP/1.1 500 Oops\r\n\r\n"), *((n * 1_000_000, "<", each) for n, each in enumerate(pieces))]
+    shown = REDACTOR.text(render([*log, (99_000_000, "<", b"0\r\n\r\n")]))
+    assert HIDDEN in shown
+    assert (
+        "".join(line.split(" < ")[1] for line in shown.splitlines()[1:]) == f"{sizes[0].decode().strip()}SG.a***yxwv0"
+    )
+
+
 @pytest.mark.parametrize("rest", ["", "\n    1.0 ms < next", "...", "…", "... (3 more characters)"])
 def test_a_limit_that_cuts_a_secret_leaves_none_of_it(rest: str) -> None:
     for kept in range(6, len(KEY)):
