@@ -6,12 +6,12 @@ thread that is late is left behind. It says no more than whether the service too
 
 import asyncio
 import logging
-import threading
 import warnings
 from functools import cache
 from typing import Any
 
 from prober.deliver import TIMEOUT, Delivered, texts
+from prober.deliver.aside import aside
 from prober.receivers import AppriseReceiver
 from rules.acts import Act, ActKind, Outcome
 
@@ -46,24 +46,10 @@ class Appriser:
         self._sender.add(receiver.url.get_secret_value() if receiver.url else "")
 
     async def deliver(self, act: Act, key: str) -> Delivered:  # noqa: ARG002 - no service that it reaches takes a key
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[bool] = loop.create_future()
-        title, body = texts.summary(act), texts.text(act)[:_BODY]  # here: a thread of its own knows no user's templates
-
-        def tell(sent: bool) -> None:
-            if not done.done():
-                done.set_result(sent)
-
-        def send() -> None:
-            sent = self._send(act, title, body)
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(tell, sent)
-
-        # Not a pool's thread: those are waited for at the end of the program, and this one may hang.
-        threading.Thread(target=send, name=f"apprise {act.id}", daemon=True).start()
+        title, body = texts.summary(act), texts.text(act)[:_BODY]
         try:
             async with asyncio.timeout(self._timeout):
-                sent = await done
+                sent = await aside(lambda: self._send(act, title, body), f"apprise {act.id}")
         except TimeoutError:
             return Delivered(Outcome.UNKNOWN, "apprise: no answer in time")
         if sent:

@@ -8,6 +8,7 @@ kept on disk.
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,16 +20,23 @@ from pysnmp.proto.rfc1902 import Integer32, OctetString, TimeTicks
 from pysnmp.smi.rfc1902 import NotificationType, ObjectIdentity
 
 from prober.deliver import TIMEOUT, Delivered, texts
+from prober.deliver.aside import aside
 from prober.deliver.harmless import told
 from prober.deliver.view import View
 from prober.receivers import SnmpReceiver
 from prober.redact import Redactor
 from rules.acts import Act, Outcome
 
+#: An address and a port.
+Address = tuple[str, int]
+
 #: Bytes of a string (PROBER-MIB says so); a trap should fit into one packet of an Ethernet.
 _SHORT, _LONG = 128, 400
 #: The notification of each kind of act, below the MIB's node 0.
 NOTIFICATIONS = {"ticket": 1, "note": 2, "hotline": 3, "page": 4, "page_resolve": 5, "escalation": 6}
+_SHORTEST = 0.1  # seconds that are left to send, however long the loading took
+#: Engines are loaded one after the other, so that many notifications at once do not take all of the processor's turns.
+_LOADING = threading.Lock()
 _EPOCH = 1_577_836_800  # 2020-01-01; snmpEngineBoots ends at 2^31 - 1, in 2088
 _AUTH = {
     "none": hlapi.USM_AUTH_NONE,
@@ -56,38 +64,60 @@ class Snmp:
         self._redactor = redactor or Redactor.of(receiver)
         self._timeout = timeout
         self._started = time.monotonic()
+        self._where = f"{receiver.host}:{receiver.port}"
 
     async def deliver(self, act: Act, key: str) -> Delivered:
-        where = f"{self._receiver.host}:{self._receiver.port}"
-        inform = self._receiver.notify == "inform"
-        engine = await asyncio.to_thread(self._engine)  # a fifth of a second of loading
+        deadline = time.monotonic() + self._timeout
         try:
             async with asyncio.timeout(self._timeout):
+                family, address = await self._address()
+        except OSError as error:  # TimeoutError is one
+            return self._failed(error, Outcome.TRANSIENT)
+        # A fifth of a second of loading and reckoning: the loop has other deliveries to make.
+        return await aside(lambda: asyncio.run(self._send(act, key, family, address, deadline)), f"snmp {act.id}")
+
+    async def _send(self, act: Act, key: str, family: int, address: Address, deadline: float) -> Delivered:
+        if self._receiver.notify == "inform":
+            with _LOADING:
+                engine = self._engine()
+            return await self._give(engine, act, key, await self._target(family, address), deadline)
+        # Held until it is out: a manager refuses what is older than what it had, and a later engine is newer.
+        with _LOADING:
+            return await self._give(self._engine(), act, key, await self._target(family, address))
+
+    async def _give(self, engine: Any, act: Act, key: str, target: Any, deadline: float | None = None) -> Delivered:
+        inform = deadline is not None  # a trap waits for nobody
+        left = max(_SHORTEST, deadline - time.monotonic()) if deadline is not None else None
+        try:
+            async with asyncio.timeout(left):
                 indication, status, _, _ = await hlapi.send_notification(
                     engine,
                     self._credentials(),
-                    await self._target(),
+                    target,
                     hlapi.ContextData(contextName=self._receiver.context.encode()),
                     self._receiver.notify,
                     self._notification(act, key),
                 )
-        except (PySnmpError, OSError) as error:  # TimeoutError is an OSError
-            late = isinstance(error, TimeoutError)
-            words = "no answer in time" if late else told(self._redactor, str(error), 200) or type(error).__name__
-            return Delivered(Outcome.UNKNOWN if late and inform else Outcome.TRANSIENT, f"{where}: {words}")
+        except (PySnmpError, OSError) as error:
+            lost = isinstance(error, TimeoutError) and inform
+            return self._failed(error, Outcome.UNKNOWN if lost else Outcome.TRANSIENT)
         finally:
             engine.close_dispatcher()
         if indication or status:
             # An inform that was not confirmed may have been taken; the key says so to whoever gets it twice.
             lost = isinstance(indication, RequestTimedOut)
             words = told(self._redactor, str(indication or f"error {int(status)}"), 200)
-            return Delivered(Outcome.UNKNOWN if lost else Outcome.TRANSIENT, f"{where}: {words}")
-        return Delivered(
-            Outcome.ACCEPTED, f"{where}: {'confirmed' if inform else 'sent; a trap is not confirmed'}", key
-        )
+            return Delivered(Outcome.UNKNOWN if lost else Outcome.TRANSIENT, f"{self._where}: {words}")
+        how = "confirmed" if inform else "sent; a trap is not confirmed"
+        return Delivered(Outcome.ACCEPTED, f"{self._where}: {how}", key)
+
+    def _failed(self, error: Exception, outcome: Outcome) -> Delivered:
+        late = isinstance(error, TimeoutError)
+        words = "no answer in time" if late else told(self._redactor, str(error), 200) or type(error).__name__
+        return Delivered(outcome, f"{self._where}: {words}")
 
     def _engine(self) -> Any:
-        """An engine of its own for each notification: it belongs to the loop that runs now."""
+        """An engine of its own for each notification: it belongs to the loop of that one."""
         engine = hlapi.SnmpEngine()
         builder = engine.get_mib_builder()
         if self._receiver.engine_id is not None:  # not given above, or it would be kept in a folder of all users'
@@ -112,14 +142,17 @@ class Snmp:
             privProtocol=_PRIVACY[own.privacy],
         )
 
-    async def _target(self) -> Any:
+    async def _address(self) -> tuple[int, Address]:
         """Where it goes. Raises OSError when the manager's name has no address."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._receiver.host, self._receiver.port, type=socket.SOCK_DGRAM)
         family, *_, address = found[0]
-        kind = hlapi.Udp6TransportTarget if family is socket.AF_INET6 else hlapi.UdpTransportTarget
+        return family, (str(address[0]), int(address[1]))
+
+    async def _target(self, family: int, address: Address) -> Any:
+        kind = hlapi.Udp6TransportTarget if family == socket.AF_INET6 else hlapi.UdpTransportTarget
         # Three tries of an inform within our deadline; the outbox does the rest.
-        return await kind.create(address[:2], timeout=max(0.1, self._timeout / 4), retries=2)
+        return await kind.create(address, timeout=max(0.1, self._timeout / 4), retries=2)
 
     def _notification(self, act: Act, key: str) -> Any:
         root = self._receiver.oid

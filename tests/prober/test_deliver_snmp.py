@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,26 @@ def test_an_inform_that_nobody_confirms_may_have_been_taken() -> None:
         (delivered,) = send(Snmp(settings, timeout=0.8), TICKET)
         assert delivered.outcome is Outcome.UNKNOWN
         assert silent.recv(65_535).count(COMMUNITY.encode()) == 1
+
+
+def test_a_notification_is_made_beside_the_loop_which_has_other_pages_to_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its library loads and reckons for a fifth of a second, also after the engine is there."""
+    made_by: list[threading.Thread] = []
+    credentials = Snmp._credentials
+
+    def noted(self: Snmp) -> Any:
+        made_by.append(threading.current_thread())
+        return credentials(self)
+
+    monkeypatch.setattr(Snmp, "_credentials", noted)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as manager:
+        manager.bind(("127.0.0.1", 0))
+        settings = SnmpReceiver.model_validate(
+            {"host": "127.0.0.1", "port": manager.getsockname()[1], "community": "c"}
+        )
+        (delivered,) = send(Snmp(settings), TICKET)
+    assert delivered.outcome is Outcome.ACCEPTED
+    assert [thread.name for thread in made_by] == [f"snmp {TICKET.id}"]
 
 
 @pytest.mark.parametrize("loop", [None, uvloop.new_event_loop])
