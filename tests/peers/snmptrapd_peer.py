@@ -4,7 +4,7 @@ with snmptrapd_peer(tmp_path) as manager:
     ... send to manager.port ...
     notification = manager.notifications(1)[0]
 
-It knows the community COMMUNITY, the user USER of the engine ENGINE (for traps), and INFORMER (for informs). It reads
+It knows the community COMMUNITY, the users USER and LENGTHENED of the engine ENGINE (for traps), and INFORMER (for informs). It reads
 our MIB, and so names what it was sent.
 """
 
@@ -24,6 +24,7 @@ from tests.peers.ports import free_port
 COMMUNITY = "community-of-test"
 ENGINE = "80001f8804abcdef01"
 USER, INFORMER = "prober", "informer"
+LENGTHENED = "lengthened"  # its cipher's key is longer than its hash
 AUTH_KEY, PRIVACY_KEY = "auth-key-0123456", "privacy-key-0123456"
 MIB = Path(__file__).parents[2] / "prober" / "deliver" / "mib" / "PROBER-MIB.txt"
 
@@ -33,6 +34,8 @@ createUser -e 0x{ENGINE} {USER} SHA-256 "{AUTH_KEY}" AES "{PRIVACY_KEY}"
 authUser log {USER} priv
 createUser {INFORMER} SHA-256 "{AUTH_KEY}" AES "{PRIVACY_KEY}"
 authUser log {INFORMER} priv
+createUser -e 0x{ENGINE} {LENGTHENED} SHA "{AUTH_KEY}" AES-256-C "{PRIVACY_KEY}"
+authUser log {LENGTHENED} priv
 """
 #: Debian ships no MIBs of the IETF; of these, our own needs no more than the place of `enterprises`.
 _BASE = {

@@ -21,6 +21,7 @@ from tests.peers.snmptrapd_peer import (
     COMMUNITY,
     ENGINE,
     INFORMER,
+    LENGTHENED,
     MIB,
     PRIVACY_KEY,
     USER,
@@ -80,6 +81,13 @@ def test_version_3_traps_are_authenticated_and_private_and_accepted_again_after_
     assert [each.outcome for each in first + after_a_restart] == [Outcome.ACCEPTED] * 3
     keys = [trap["proberKey"] for trap in manager.notifications(3)]
     assert keys == [TICKET.id] * 3
+
+
+@pytest.mark.peer("snmptrapd")
+def test_a_key_that_is_too_short_for_its_cipher_is_lengthened_as_the_documents_say(manager: Snmptrapd) -> None:
+    settings = {**V3, "user": LENGTHENED, "auth": "sha", "privacy": "aes256", "engine_id": ENGINE}
+    send(receiver(manager.port, **settings), TICKET)
+    assert manager.notifications(1)[0]["proberKey"] == TICKET.id
 
 
 @pytest.mark.peer("snmptrapd")
