@@ -27,6 +27,8 @@ log = logs.get("replies")
 TIMEOUT, LARGEST, REDIRECTS = 10.0, 524_288, 3
 #: So many unavailable seconds on end, and the page is read although no incident is open yet: the ticket can then say it.
 SUSPECT = 10
+#: What reading a page may fail by. A redirect to what is no host's name is a ValueError (idna's), a TimeoutError an OSError.
+_TROUBLES = (NotReadableError, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError)
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class StatusPages:
             await page.wake.wait()
             try:
                 said = await asyncio.wait_for(read(page.page, page.tags), 3 * TIMEOUT)
-            except (NotReadableError, httpx.HTTPError, OSError, ssl.SSLError) as error:  # TimeoutError is an OSError
+            except _TROUBLES as error:
                 if not page.complained:
                     page.complained = True
                     log.warning("the status page of %s cannot be read: %s", service, _words(error))
@@ -140,7 +142,7 @@ class StatusPages:
 async def read(page: StatusPage, tags: dict[str, dict[str, str]]) -> Said | None:
     """What the page says now; None when it has not changed since `tags` were kept.
 
-    Raises NotReadableError, httpx.HTTPError and OSError, of the last address that was tried.
+    Raises one of _TROUBLES, of the last address that was tried.
     """
     secure = ssl.create_default_context(cafile=page.ca)
     failure: Exception = NotReadableError("names no address")
@@ -150,7 +152,7 @@ async def read(page: StatusPage, tags: dict[str, dict[str, str]]) -> Said | None
         for kind, url in addresses(page.url, page.kind):
             try:
                 return await asyncio.wait_for(_one(client, kind, url, tags), TIMEOUT)
-            except (NotReadableError, httpx.HTTPError, OSError) as error:
+            except _TROUBLES as error:
                 failure = error
     raise failure
 
@@ -172,8 +174,8 @@ async def _one(client: httpx.AsyncClient, kind: str, url: str, tags: dict[str, d
             "If-None-Match": response.headers.get("etag"),
             "If-Modified-Since": response.headers.get("last-modified"),
         }
-        tags.clear()
-        tags[url] = {name: value for name, value in known.items() if value}
+        tags.clear()  # what is not ASCII could not be sent back
+        tags[url] = {name: value for name, value in known.items() if value and value.isascii()}
         return said
 
 

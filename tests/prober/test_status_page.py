@@ -179,6 +179,21 @@ def test_redirects_are_followed_but_not_for_ever() -> None:
         asyncio.run(read(page(f"{server.url}/x.json"), {}))
 
 
+def test_a_tag_that_cannot_be_sent_back_is_not_kept() -> None:
+    with Server(x_dot_json=(200, body(), {"ETag": '"\u00e9"', "Last-Modified": "\u00ff"})) as server:
+        tags: dict[str, dict[str, str]] = {}
+        for _ in range(2):
+            assert asyncio.run(read(page(f"{server.url}/x.json"), tags)) is not None
+
+
+def test_where_a_page_leads_to_no_hosts_name_its_feed_is_looked_for() -> None:
+    nowhere = (302, b"", {"Location": "http://xn--a/"})
+    with Server(api__v2__summary_dot_json=nowhere, history_dot_atom=(200, ATOM, {})) as server:
+        said = asyncio.run(read(page(server.url), {}))
+        assert said is not None
+        assert said.kind == "feed"
+
+
 def test_a_huge_page_is_left() -> None:
     with Server(x_dot_json=(200, b" " * 600_000, {})) as server, pytest.raises(NotReadableError, match="512 KiB"):
         asyncio.run(read(page(f"{server.url}/x.json"), {}))
