@@ -4,8 +4,8 @@ with snmptrapd_peer(tmp_path) as manager:
     ... send to manager.port ...
     notification = manager.notifications(1)[0]
 
-It knows the community COMMUNITY, the users USER and LENGTHENED of the engine ENGINE (for traps), and INFORMER (for informs). It reads
-our MIB, and so names what it was sent.
+It knows the community COMMUNITY, the users USER and LENGTHENED of the engine ENGINE (for traps), and INFORMER (for
+informs). It reads our MIB, and so names what it was sent.
 """
 
 import contextlib
