@@ -11,6 +11,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from io import TextIOWrapper
+from typing import TextIO
 
 from prober.errors import Exit, ProberError
 
@@ -35,6 +37,7 @@ Run = Callable[[argparse.Namespace], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` (default: the process's); gives its exit status: 0 done, 1 failed, 2 bad usage."""
     _open_streams()
+    _take_any_text(sys.stdout)
     try:
         status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
@@ -68,6 +71,12 @@ def _open_streams() -> None:
             opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is the closed stream's
             os.set_inheritable(opened, True)  # to the serving process too
             setattr(sys, name, open(opened, "w" if number else "r"))  # noqa: SIM115, PTH123 - open until the end
+
+
+def _take_any_text(stream: TextIO) -> None:
+    """A terminal gets escapes for what it cannot show; a file or pipe gets UTF-8, as YAML, JSON and HTML are read."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """The command line: it starts fast, explains itself, and `prober check` says what is wrong, unwise and made a month."""
 
+import contextlib
 import json
 import os
 import re
@@ -499,6 +500,33 @@ def test_a_full_disk_is_said_without_a_traceback() -> None:
             [sys.executable, "-m", "prober", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
         )
     assert (done.returncode, done.stderr) == (1, "prober: cannot write: No space left on device\n")
+
+
+LATIN = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+RUSSIAN = [sys.executable, "-m", "prober", "contracts", "show", "360dialog"]
+
+
+def test_a_file_or_pipe_gets_utf_8_whatever_the_terminal_has() -> None:
+    done = subprocess.run([*RUSSIAN, "--format", "yaml"], capture_output=True, cwd=ROOT, env=LATIN)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert yaml.safe_load(done.stdout)["document"]["title"].startswith("Руководство"), (
+        "as `prober contracts check` reads it"
+    )
+
+
+def test_a_terminal_gets_escapes_for_what_it_cannot_show() -> None:
+    terminal, inner = os.openpty()
+    with subprocess.Popen(RUSSIAN, stdout=inner, stderr=subprocess.PIPE, cwd=ROOT, env=LATIN) as showing:
+        os.close(inner)
+        said = b""
+        with contextlib.suppress(OSError):  # which is how a terminal ends
+            while more := os.read(terminal, 4096):
+                said += more
+        assert showing.stderr is not None
+        assert showing.stderr.read() == b""
+    os.close(terminal)
+    assert showing.returncode == 0
+    assert rb"Document: \u0420\u0443\u043a" in said
 
 
 @pytest.mark.parametrize(
