@@ -242,7 +242,7 @@ def retry_after(value: str) -> float:
         return min(float(value[:9]), LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

@@ -204,5 +204,5 @@ def _created(call: dict[str, Any]) -> float:
     """When the call was made (UTC seconds), by Twilio's RFC 2822 date; 0 when it says nothing."""
     try:
         return parsedate_to_datetime(str(call.get("date_created"))).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

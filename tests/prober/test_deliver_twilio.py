@@ -220,7 +220,7 @@ def test_a_call_of_before_or_one_that_failed_is_not_the_lost_one(earlier: int, s
     within(test)
 
 
-@pytest.mark.parametrize("date", ["no date", None])
+@pytest.mark.parametrize("date", ["no date", None, f"Sun, 22 Nov {'9' * 30} 10:00:00 +0000"])
 def test_a_call_without_a_date_is_not_the_lost_one(date: str | None) -> None:
     async def test() -> None:
         fake = FakeTwilio(faults=[b"HTTP/1.1 2"])

@@ -164,6 +164,8 @@ def test_a_redirect_is_told_as_one() -> None:
         ("Sun, 22 Nov 2009 10:00:00 GMT", 0.0),
         ("Sun, 22 Nov 2009 10:00:00 -0000", 0.0),
         ("Sun, 99 Nov 2009 10:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 99999999999999999999 10:00:00 GMT", 0.0),
+        (f"Sun, 22 Nov 2009 10:00:00 {'9' * 80}", 0.0),
     ],
 )
 def test_retry_after_is_read_and_bounded(value: str, seconds: float) -> None:
