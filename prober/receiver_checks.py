@@ -19,6 +19,7 @@ from prober.section import Section
 #: A key below the receiver's section, and what is wrong with it.
 Found = tuple[tuple[str, ...], str]
 
+_LONGEST_NAME = 32  # bytes of usmUserName (RFC 3414 5) and vacmContextName (RFC 3415 4)
 _SHORTEST_KEY = 8  # RFC 3414 11.2: a password has 8 characters or more
 
 
@@ -80,6 +81,9 @@ def _snmp(receiver: SnmpReceiver) -> Iterator[Found]:
         return
     if receiver.user is None:
         yield ("user",), "is missing; version 3 needs it"
+    for key in ("user", "context"):
+        if len((getattr(receiver, key) or "").encode()) > _LONGEST_NAME:
+            yield (key,), f"is longer than {_LONGEST_NAME} bytes, which SNMP does not take"
     if receiver.notify == "trap" and receiver.engine_id is None:
         yield ("engine_id",), "is missing; the manager knows the sender of version 3 traps by it, such as 80001f8804..."
     if receiver.auth == "none" and receiver.privacy != "none":

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import SecretStr
 from pysnmp.error import PySnmpError
 from pysnmp.hlapi.v3arch import asyncio as hlapi
 from pysnmp.proto.errind import RequestTimedOut
@@ -132,12 +133,12 @@ class Snmp:
     def _credentials(self) -> Any:
         own = self._receiver
         if own.version == "2c":
-            return hlapi.CommunityData(own.community.get_secret_value() if own.community else "", mpModel=1)  # noqa: S508 - v2c is what some managers take
+            return hlapi.CommunityData(_octets(own.community), mpModel=1)  # noqa: S508 - v2c is what some managers take
         auth, privacy = own.auth != "none", own.privacy != "none"
         return hlapi.UsmUserData(
-            own.user or "",
-            authKey=own.auth_key.get_secret_value() if auth and own.auth_key else None,
-            privKey=own.privacy_key.get_secret_value() if privacy and own.privacy_key else None,
+            (own.user or "").encode(),
+            authKey=_octets(own.auth_key) if auth else None,
+            privKey=_octets(own.privacy_key) if privacy else None,
             authProtocol=_AUTH[own.auth],
             privProtocol=_PRIVACY[own.privacy],
         )
@@ -180,6 +181,11 @@ class Snmp:
         yield 8, _string(texts.summary(act), _LONG)
         yield 9, _string(contact, _LONG)
         yield 10, _string(view.ticket_number or view.ticket_mail, _SHORT)
+
+
+def _octets(secret: SecretStr | None) -> bytes:
+    """UTF-8, as managers read their own configuration; the library would take Latin-1 for it."""
+    return secret.get_secret_value().encode() if secret is not None else b""
 
 
 def _string(text: str, limit: int) -> Any:

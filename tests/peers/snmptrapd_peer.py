@@ -4,8 +4,8 @@ with snmptrapd_peer(tmp_path) as manager:
     ... send to manager.port ...
     notification = manager.notifications(1)[0]
 
-It knows the community COMMUNITY, the users USER and LENGTHENED of the engine ENGINE (for traps), and INFORMER (for
-informs). It reads our MIB, and so names what it was sent.
+It knows the community COMMUNITY, the users USER, LENGTHENED and WIDE of the engine ENGINE (for traps), and INFORMER
+(for informs). It reads our MIB, and so names what it was sent.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ COMMUNITY = "community-of-test"
 ENGINE = "80001f8804abcdef01"
 USER, INFORMER = "prober", "informer"
 LENGTHENED = "lengthened"  # its cipher's key is longer than its hash
+WIDE = "schlüssel-ключ"  # a community, and a user whose keys are called so too
 AUTH_KEY, PRIVACY_KEY = "auth-key-0123456", "privacy-key-0123456"
 MIB = Path(__file__).parents[2] / "prober" / "deliver" / "mib" / "PROBER-MIB.txt"
 
@@ -36,6 +37,9 @@ createUser {INFORMER} SHA-256 "{AUTH_KEY}" AES "{PRIVACY_KEY}"
 authUser log {INFORMER} priv
 createUser -e 0x{ENGINE} {LENGTHENED} SHA "{AUTH_KEY}" AES-256-C "{PRIVACY_KEY}"
 authUser log {LENGTHENED} priv
+authCommunity log {WIDE}
+createUser -e 0x{ENGINE} {WIDE} SHA-256 "{WIDE}" AES "{WIDE}"
+authUser log {WIDE} priv
 """
 #: Debian ships no MIBs of the IETF; of these, our own needs no more than the place of `enterprises`.
 _BASE = {
@@ -65,7 +69,7 @@ class Snmptrapd:
             (mibs / name).write_text(text)
         shutil.copy(MIB, mibs / "PROBER-MIB")
         config = folder / "snmptrapd.conf"
-        config.write_text(_CONFIG)
+        config.write_text(_CONFIG, "utf-8")
         program = find("snmptrapd")
         assert program is not None, "snmptrapd is not installed (Debian: snmptrapd)"
         options = ["-f", "-C", "-c", str(config), "-n", "-M", str(mibs), "-m", "PROBER-MIB", "-OQ", "-Ot"]

@@ -14,6 +14,7 @@ from deliver_acts import FACTS, act
 
 from prober.deliver import Delivered
 from prober.deliver.snmp import NOTIFICATIONS, Snmp
+from prober.receiver_checks import check
 from prober.receivers import SnmpReceiver
 from rules.acts import Act, ActKind, Outcome
 from tests.peers.snmptrapd_peer import (
@@ -25,6 +26,7 @@ from tests.peers.snmptrapd_peer import (
     MIB,
     PRIVACY_KEY,
     USER,
+    WIDE,
     Snmptrapd,
     snmptrapd_peer,
 )
@@ -86,6 +88,21 @@ def test_version_3_traps_are_authenticated_and_private_and_accepted_again_after_
 @pytest.mark.peer("snmptrapd")
 def test_a_key_that_is_too_short_for_its_cipher_is_lengthened_as_the_documents_say(manager: Snmptrapd) -> None:
     settings = {**V3, "user": LENGTHENED, "auth": "sha", "privacy": "aes256", "engine_id": ENGINE}
+    send(receiver(manager.port, **settings), TICKET)
+    assert manager.notifications(1)[0]["proberKey"] == TICKET.id
+
+
+@pytest.mark.peer("snmptrapd")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"community": WIDE},
+        {"version": "3", "user": WIDE, "auth_key": WIDE, "privacy_key": WIDE, "engine_id": ENGINE},
+    ],
+    ids=["2c", "3"],
+)
+def test_names_and_keys_in_other_letters_are_the_managers_own(manager: Snmptrapd, settings: dict[str, Any]) -> None:
+    """UTF-8, as a manager reads its configuration: a trap under another key is dropped, and nobody hears of it."""
     send(receiver(manager.port, **settings), TICKET)
     assert manager.notifications(1)[0]["proberKey"] == TICKET.id
 
@@ -170,6 +187,19 @@ def test_a_trap_goes_to_a_manager_at_an_ipv6_address_too(loop: Callable[[], asyn
             assert runner.run(give()).outcome is Outcome.ACCEPTED
         manager.settimeout(10)
         assert TICKET.id.encode() in manager.recv(65_535)
+
+
+def test_a_user_or_context_that_no_message_can_hold_is_refused_beforehand() -> None:
+    """Bytes count, and the longest that is allowed goes out: what the library refuses would be tried for ever."""
+    fits = {**V3, "host": "127.0.0.1", "port": 9, "engine_id": ENGINE, "user": "ü" * 16, "context": "ü" * 16}
+    assert list(check(SnmpReceiver.model_validate(fits))) == []
+    (delivered,) = send(Snmp(SnmpReceiver.model_validate(fits)), TICKET)
+    assert delivered.outcome is Outcome.ACCEPTED
+    longer = SnmpReceiver.model_validate({**fits, "user": "ü" * 17, "context": "ü" * 17})
+    assert list(check(longer)) == [
+        (("user",), "is longer than 32 bytes, which SNMP does not take"),
+        (("context",), "is longer than 32 bytes, which SNMP does not take"),
+    ]
 
 
 def test_a_manager_whose_name_has_no_address_is_tried_again() -> None:
