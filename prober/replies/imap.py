@@ -22,6 +22,7 @@ _LINE, _LITERAL = 1_048_576, 1_048_576
 #: Lines, and bytes in all, that one command may be answered by.
 _LINES, _ANSWER = 10_000, 4_194_304
 _LITERAL_END = re.compile(rb"\{(\d{1,10})\}$")
+_UID = re.compile(rb"\d{1,10}")  # of 32 bits (RFC 3501 2.3.1.1)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -154,7 +155,7 @@ class Imap:
         uids: set[int] = set()
         for line in await self.command(f"UID SEARCH {what}"):
             if line.text.upper().startswith(b"* SEARCH"):
-                uids.update(int(word) for word in line.text.split()[2:] if word.isdigit())
+                uids.update(int(word) for word in line.text.split()[2:] if _UID.fullmatch(word))
         return sorted(uids)
 
     async def fetch(self, uid: int, most: int) -> Fetched | None:
@@ -287,9 +288,8 @@ def _instant(text: bytes) -> int:
     m = re.search(rb'INTERNALDATE "([^"]{1,40})"', text, re.IGNORECASE)
     try:
         day, month, rest = (m[1] if m else b"").decode("ascii", "replace").strip().split("-", 2)
-        return int(
-            datetime.strptime(f"{day} {_MONTHS.index(month.title()) + 1} {rest}", "%d %m %Y %H:%M:%S %z").timestamp()
-        )
+        at = datetime.strptime(f"{day} {_MONTHS.index(month.title()) + 1} {rest}", "%d %m %Y %H:%M:%S %z")
+        return max(0, int(at.timestamp()))
     except (ValueError, OverflowError):
         return 0
 

@@ -184,6 +184,23 @@ def against(
     asyncio.run(wrapped())
 
 
+def test_a_number_that_no_mail_can_have_is_passed_over() -> None:
+    async def work(imap: Imap) -> None:
+        assert await imap.after(0) == [7]
+
+    against(script(SEARCH=b"* SEARCH " + b"9" * 5_000 + b" 7 12345678901\r\n{tag} OK\r\n"), work)
+
+
+def test_a_mail_from_before_all_time_is_as_old_as_can_be() -> None:
+    async def work(imap: Imap) -> None:
+        fetched = await imap.fetch(5, 100)
+        assert fetched is not None
+        assert fetched.at == 0
+
+    told = b'* 1 FETCH (UID 5 INTERNALDATE "01-Jan-0001 00:00:00 +2359" BODY[]<0> {3}\r\nabc)\r\n{tag} OK\r\n'
+    against(script(FETCH=told), work)
+
+
 def test_a_folder_of_a_hundred_thousand_mails_is_searched() -> None:
     uids = list(range(1_000_000, 1_100_000))
 
