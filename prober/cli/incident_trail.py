@@ -1,5 +1,6 @@
 """One incident's whole trail, for people and for programs: records, acts with their attempts, failed calls kept."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +13,9 @@ from rules.acts import Outcome
 #: Failed calls named in the text; --format jsonl has all.
 SHOWN = 10
 _ALL = 1 << 31
+#: What records call their instants, which they keep as UTC seconds or nanoseconds.
+_INSTANTS = frozenset({"at", "due", "last", "last_bad", "onset", "recovered", "second", "since", "until", "when"})
+_NANOSECONDS = 10**15  # from here on it is these
 
 
 def lines(reader: Reader, head: IncidentHead, since: int, until: int) -> None:
@@ -120,4 +124,11 @@ def _detail(detail: Mapping[str, Any]) -> str:
     small = {
         name: value for name, value in detail.items() if not isinstance(value, dict | list) and value not in (None, "")
     }
-    return "".join(f"  {name}={stored.harmless(str(value))}" for name, value in small.items())
+    return "".join(f"  {name}={stored.harmless(_plain(name, value))}" for name, value in small.items())
+
+
+def _plain(name: str, value: object) -> str:
+    if name in _INSTANTS and isinstance(value, int) and value > 0:
+        with contextlib.suppress(ValueError, OverflowError):  # of no year that a calendar knows
+            return instants.show_ns(value) if value >= _NANOSECONDS else instants.show(value)
+    return str(value)

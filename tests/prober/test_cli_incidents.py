@@ -11,6 +11,7 @@ from test_cli_seconds import on_a_terminal
 
 from prober.cli import main
 from prober.store import IncidentHead, Reader, Transaction
+from rules.incident_events import Record, RecordKind
 
 
 def incidents(config: Path, *words: str) -> int:
@@ -73,6 +74,25 @@ def test_the_trail_tells_what_happened_what_was_done_and_what_is_kept(
     assert "failed calls kept: 12" in shown
     assert "  2026-11-22T10:00:10.000Z  api/account  server_error http_status_503 503" in shown
     assert shown[-1] == "  ... all of them, with transcripts: --format jsonl"
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"clock": "call-back", "since": T0, "due": T0 + 900}, "since=2026-11-22T10:00:00Z  due=2026-11-22T10:15:00Z"),
+        ({"by": "ann", "at": T0 * 10**9 + 250_000_000}, "by=ann  at=2026-11-22T10:00:00.250Z"),
+        ({"by": 5 * 10**9, "late": 0, "at": 0, "last": "4711"}, "by=5000000000  late=0  at=0  last=4711"),
+        ({"due": 10**14}, "due=100000000000000"),
+    ],
+)
+def test_instants_in_the_trail_are_times_that_people_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], detail: dict[str, object], said: str
+) -> None:
+    config = troubled(tmp_path)
+    record = Record("bird-1", T0 + 20, RecordKind.CLOCK_STARTED, detail)
+    write(tmp_path / "kept" / "prober.db", Transaction(records=(record,)))
+    assert incidents(config, "show", "bird-1") == 0
+    assert f"clock_started  {said}\n" in capsys.readouterr().out.replace("  clock=call-back", "")
 
 
 def test_what_a_server_said_cannot_move_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
