@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TextIO
 
 from prober.errors import Exit, ProberError
 
@@ -73,7 +72,7 @@ def _open_streams() -> None:
             setattr(sys, name, open(opened, "w" if number else "r"))  # noqa: SIM115, PTH123 - open until the end
 
 
-def _take_any_text(stream: TextIO) -> None:
+def _take_any_text(stream: object) -> None:
     """A terminal gets escapes for what it cannot show; a file or pipe gets UTF-8, as YAML, JSON and HTML are read."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
