@@ -36,18 +36,30 @@ def _missing(receiver: Any, *keys: str) -> Iterator[Found]:
             yield (key,), f"is missing; write {key} or {key}_file"
 
 
+def _in_header(receiver: Any, key: str) -> Iterator[Found]:
+    """A key or token that stands in a header as it is."""
+    secret = getattr(receiver, key)
+    if secret is not None and not secret.get_secret_value().isascii():
+        yield (key,), "holds characters outside ASCII, which a header cannot carry; copy it again"
+
+
 def _pagerduty(receiver: PagerdutyReceiver) -> Iterator[Found]:
     yield from _missing(receiver, "routing_key")
+    yield from _in_header(receiver, "api_token")
 
 
 def _zendesk(receiver: ZendeskReceiver) -> Iterator[Found]:
     yield from _missing(receiver, "api_token")
+    if receiver.username is None:
+        yield from _in_header(receiver, "api_token")
     if receiver.role == "end_user" and receiver.requester is not None:
         yield ("requester",), "is for role: agent; an end user's ticket is from that user"
 
 
 def _jira(receiver: JiraReceiver) -> Iterator[Found]:
     yield from _missing(receiver, "api_token")
+    if receiver.username is None:
+        yield from _in_header(receiver, "api_token")
     desk = receiver.service_desk is not None or receiver.request_type is not None
     if desk and receiver.project is not None:
         yield ("project",), "is given beside service_desk; keep project, or service_desk and request_type"
@@ -69,6 +81,8 @@ def _template(receiver: TemplateReceiver) -> Iterator[Found]:
     for name, request in requests:
         for key, message in faults(request) if request is not None else ():
             yield (name, key), message
+        if request is not None and not request.content_type.isascii():
+            yield (name, "content_type"), "holds characters outside ASCII, which a header cannot carry"
         if request is not None and origin(request.url) != origin(receiver.open.url):
             yield (name, "url"), "leads to another host than the one of open; keep to one"
     if receiver.find is not None and not receiver.find.reference:
@@ -113,6 +127,7 @@ def _apprise(receiver: AppriseReceiver) -> Iterator[Found]:
 
 def _statuspage(receiver: StatuspageReceiver) -> Iterator[Found]:
     yield from _missing(receiver, "api_key")
+    yield from _in_header(receiver, "api_key")
     if not receiver.incidents and receiver.component is None and not receiver.channels:
         yield ("component",), "is missing, and no incidents are wanted: nothing would be told; write a component's id"
 
