@@ -54,8 +54,11 @@ LAG_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 def encode(message: Message) -> bytes:
-    """One message as a line of JSON, newline included. Raises TypeError or ValueError for what is no JSON."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    """One message as a line of JSON, newline included. Raises TypeError or ValueError for what is no JSON.
+
+    Half a character (JSON from outside may hold one: "\\ud800") becomes a question mark: neither link nor store takes it.
+    """
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 class Decoder:

@@ -6,6 +6,7 @@ import json
 import pytest
 from asking import Desk, run
 
+from prober.link import Decoder, encode
 from prober.web import entries
 
 TOKEN = "a-token-that-is-long-enough"
@@ -41,6 +42,12 @@ def test_a_step_goes_to_the_measuring_process_and_its_answer_comes_back() -> Non
         "kind": "ack",
         **step,
     }
+
+
+def test_half_a_character_in_a_step_is_no_defect() -> None:
+    _, _, told = enter(Desk(token=TOKEN), ACK, {"by": "ada\ud800"}, {"ok": True})
+    [come] = Decoder().feed(encode(told))
+    assert come == told | {"by": "ada?"}
 
 
 def test_why_an_incident_does_not_take_it_is_said() -> None:
