@@ -3,9 +3,10 @@
 It has no part in the one-second path.
 """
 
+import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -22,8 +23,8 @@ from prober.web.view import View
 
 log = logs.get("chores")
 
-#: Hours and days that are added up in one go.
-MOST_ADDED_UP = 100
+#: Hours and days that are added up in one go; after a pause of so many seconds, in which they are written, the next go follows.
+MOST_ADDED_UP, PAUSE = 100, 5.0
 
 
 def scheduler(
@@ -54,13 +55,21 @@ def retain(view: View, send: Callable[[Message], None], now: Callable[[], float]
     send({"type": "purge", **message})
 
 
-async def add_up(stored: Stored, send: Callable[[Message], None], now: Callable[[], float] = time.time) -> None:
+async def add_up(
+    stored: Stored,
+    send: Callable[[Message], None],
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
     """Add minutes up to hours, and hours to days, for the writer. What a crash loses of it is added up the next time.
 
-    One at a time, and pages have their turn between them.
+    All that is over, since minutes stay until their hour is there: a hundred services have more of them in an hour than one
+    go takes. One at a time, and pages have their turn between them.
     """
     try:
-        for whole in (await stored.ask(lambda reader: reader.to_add_up(int(now()))))[:MOST_ADDED_UP]:
+        for n, whole in enumerate(await stored.ask(lambda reader: reader.to_add_up(int(now())))):
+            if n and n % MOST_ADDED_UP == 0:
+                await sleep(PAUSE)
             row = await stored.ask(partial(Reader.added_up, whole=whole))
             if row is not None:
                 send(figures_message(row))

@@ -67,6 +67,23 @@ def test_hours_that_are_over_are_added_up_for_the_only_writer(tmp_path: Path) ->
     assert taken.body == minute.body()
 
 
+def test_however_many_services_there_are_no_hour_is_left_for_the_next_time(tmp_path: Path) -> None:
+    path = tmp_path / "prober.db"
+    minute = Counting((("api", "account"),), 60, 7200)
+    names = [f"service-{n}" for n in range(chores.MOST_ADDED_UP + 1)]
+    rows = [FigureRow(name, Scope.CHANNELS, 60, 7200, minute.columns, minute.body) for name in names]
+    write(path, Transaction(figures=tuple(rows)))
+    sent: list[Message] = []
+    pauses: list[int] = []
+
+    async def sleep(_: float) -> None:
+        pauses.append(len(sent))
+
+    asyncio.run(chores.add_up(Asked(path), sent.append, lambda: 7200 + 3600 + 600, sleep))  # type: ignore[arg-type]  # a stand-in
+    assert sorted(message["service"] for message in sent) == sorted(names)
+    assert pauses == [chores.MOST_ADDED_UP]  # the writer is not given all of them at once
+
+
 def test_a_store_that_cannot_be_read_is_told_of_and_one_that_is_not_there_yet_is_not(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
