@@ -13,8 +13,12 @@ from rules.acts import Act, ActResult
 from rules.conditions import NOTHING_FURTHER, Conditions, Further
 from rules.contracts.clauses import Mark
 from rules.incident import (
+    CLOCK,
     ClockStepped,
+    Entry,
+    EntryKind,
     Event,
+    Phase,
     Plan,
     Record,
     RecordKind,
@@ -25,6 +29,7 @@ from rules.incident import (
     Tick,
     step,
 )
+from rules.incident_state import MAILBOX
 from rules.model import Cell
 from rules.persistence import Rule
 from rules.slices import Work, by_slices, whole
@@ -74,6 +79,7 @@ class Keeper:
         self._snapshot = self._conditions.snapshot()
         if not layout.lanes and spells is not None:  # no longer configured: what is known is kept, should it come back
             self._snapshot = json.loads(spells)
+        self._measured = bool(layout.lanes)
         self.closed = memory.closed
         self._heads = {head.id: head for head in heads}
         self.cell: Cell | None = None
@@ -133,11 +139,12 @@ class Keeper:
 
     def retire(self) -> Transaction:
         """The service is no longer in the configuration: its runs end; its incident stays as it is."""
+        self._measured, self._snapshot = False, self._conditions.snapshot()
         return Transaction(runs=self._series.end(self.closed) if self.closed is not None else ())
 
     def memory(self) -> Memory:
         """What a later keeper of the service needs, once this one is retired."""
-        conditions = self._snapshot if not self.layout.lanes else self._conditions.snapshot()
+        conditions = self._conditions.snapshot() if self._measured else self._snapshot
         states = {"incident": self.state.to_json(), "conditions": json.dumps(conditions)}
         return Memory(self.layout.service, self.closed, {}, states)
 
@@ -179,7 +186,11 @@ class Keeper:
         acts: list[Act] = []
         withdraw: list[str] = []
         refused = ""
+        states: dict[tuple[str, str], str] = {}
         for event in events:
+            if self._closes_unmeasured(event):
+                self._forget()
+                states[self.layout.service, "conditions"] = json.dumps(self._snapshot)
             taken = step(self.state, event)
             self.state = taken.state
             records += taken.records
@@ -191,7 +202,7 @@ class Keeper:
             return Outcome(Transaction(), refused=refused)
         name = self.layout.service
         work = Transaction(
-            states={(name, "incident"): self.state.to_json()} if self.state is not before else {},
+            states={**states, (name, "incident"): self.state.to_json()} if self.state is not before else {},
             incidents=tuple(self._head(records)),
             records=tuple(records),
             acts=tuple(acts),
@@ -199,6 +210,28 @@ class Keeper:
             attempts=attempts,
         )
         return Outcome(work, tuple(acts), tuple(withdraw), tuple(records), True, refused)
+
+    def _closes_unmeasured(self, event: Event) -> bool:
+        """Somebody closes the incident of a service that is no longer configured.
+
+        Whether what held still does nobody can say any more, so that it opens no next incident: it is forgotten, and judged
+        anew should the service come back.
+        """
+        incident = self.state.incident
+        if self._measured or incident is None or not isinstance(event, Entry):
+            return False
+        closing = {
+            Phase.OPEN: (EntryKind.CLOSED_BY_VENDOR,),
+            Phase.RECOVERED: (EntryKind.CLOSED_BY_VENDOR, EntryKind.RESOLVE),
+        }
+        return event.kind in closing.get(incident.phase, ()) and event.incident in ("", incident.id)
+
+    def _forget(self) -> None:
+        """Of what holds, what was judged from closed seconds; a clock set back and mailboxes out of reach are told otherwise."""
+        held = tuple(h for h in self.state.held if h.scope == CLOCK or h.scope.startswith(MAILBOX))
+        kept = {h.matter for h in held}
+        silenced = tuple(matter for matter in self.state.silenced if matter in kept)
+        self.state, self._snapshot = replace(self.state, held=held, silenced=silenced), {}
 
     def tick(self, second: int) -> Outcome:
         """Time has passed, whether or not a second closed."""

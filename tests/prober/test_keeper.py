@@ -292,6 +292,54 @@ def test_a_service_that_is_removed_keeps_its_open_incident_and_may_come_back(tmp
     assert stored == sorted(set(stored))
 
 
+def test_a_clock_set_back_is_over_in_its_time_though_the_incident_of_a_service_that_was_removed_is_closed(
+    tmp_path: Path,
+) -> None:
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("a", down_from(0)), world.lane("x", service="mailer"))
+    world.run_to(T0 + 15)
+    (opened,) = world.heads()
+    world.reload(world.lane("x", service="mailer"))
+    world.run(3)
+    world.clock.step(-30 * NS)
+    world.run(1)
+    keeper = world.station.gone["bird"]
+    world.station.entered({"id": 1, "incident": opened.id, "kind": "closed_by_vendor", "by": "eve", "text": "left"})
+    assert [held.scope for held in keeper.state.held] == ["clock"]
+    world.run(40)
+    assert (keeper.state.held, keeper.state.blind_until, keeper.state.incident) == ((), 0, None)
+    world.end()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_incident_closed_after_its_service_was_removed_opens_no_other(tmp_path: Path, restarted: bool) -> None:
+    """Nobody measures it any more. Back in the configuration it is judged anew."""
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane("a", down_from(0)), world.lane("x", service="mailer"))
+    world.run_to(T0 + 15)
+    accept_all(world)
+    (opened,) = world.heads()
+    world.reload(world.lane("x", service="mailer"))
+    world.run(5)
+    world.station.entered({"id": 1, "incident": opened.id, "kind": "closed_by_vendor", "by": "eve", "text": "left"})
+    assert world.sent[-1]["ok"]
+    assert [head.phase for head in world.heads()] == ["closed"]
+    assert [kind for kind, _ in world.acts()].count("ticket") == 1
+    if restarted:
+        world.end()
+        world = Judged(tmp_path / "prober.db", utc=world.clock.real)
+        world.begin(world.lane("a", down_from(0)), world.lane("x", service="mailer"))
+    else:
+        world.reload(world.lane("a", down_from(0)), world.lane("x", service="mailer"))
+    begun = world.second
+    world.run(8)
+    assert [head.phase for head in world.heads()] == ["closed"], "that it is down is not known yet"
+    world.run(10)
+    (_, after) = sorted(world.heads(), key=lambda head: head.raised)
+    assert after.onset >= begun
+    world.end()
+
+
 def test_a_clock_that_was_set_back_while_the_program_was_down_is_told_to_on_call_once(tmp_path: Path) -> None:
     path = tmp_path / "prober.db"
     world = Judged(path)
