@@ -103,7 +103,8 @@ def _whole(reader: Reader, head: IncidentHead, since: int, until: int) -> Iterat
 def _act(stored_act: StoredAct) -> Iterator[str]:
     act = stored_act.act
     receivers = ", ".join(act.receivers) or "nobody"
-    yield f"  {instants.show(act.created)}  {act.kind} ({act.step}) to {receivers}: {stored_act.status}"
+    step = stored.harmless(act.step)  # who tells on-call by a step names the matter
+    yield f"  {instants.show(act.created)}  {act.kind} ({step}) to {receivers}: {stored_act.status}"
     for attempt in stored_act.attempts:
         words = [attempt.outcome.value, attempt.detail, f"reference {attempt.reference}" if attempt.reference else ""]
         if attempt.outcome is Outcome.ACCEPTED:  # by it a person says that it reached nobody

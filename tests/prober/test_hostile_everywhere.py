@@ -101,6 +101,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told.record(RecordKind.VENDOR_STATUS, url=HOSTILE, indicator=HOSTILE, description=HOSTILE)
     told.record(RecordKind.PUBLISHED, by=HOSTILE, text=HOSTILE)
     told.enter(EntryKind.ADOPT, ticket=HOSTILE)
+    told.enter(EntryKind.TELL, by=HOSTILE, text=HOSTILE, value=HOSTILE)
     down = Cell(Verdict.UNAVAILABLE, "http_status_503", 1, ((Fault.SERVER_ERROR, 1),))
     runs = (
         SeriesRun(SeriesKey("bird", *name), Run(told.now - 5, told.now + 1, ((down, 1),))) for name in ((), ("api",))
