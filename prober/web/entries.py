@@ -14,14 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from prober.link import Message
+from prober.web.forms import LARGEST, body_of
 from prober.web.health import refusal
 from prober.web.view import View
 from rules.incident import EntryKind
 
 #: Seconds that the measuring process has to answer.
 WITHIN = 10.0
-#: Bytes of a body.
-LARGEST = 65_536
 #: Seconds by which another clock may be ahead of ours; what happened then happened now.
 _AHEAD = 60
 _TEXTS = ("by", "text", "ticket", "value")
@@ -54,7 +53,7 @@ class Entries:
         except ValueError:
             known = ", ".join(kind.value for kind in EntryKind)
             return PlainTextResponse(f"No such step; known are {known}.\n", 404)
-        step = _read(await request.body(), self._view.now())
+        step = _read(await body_of(request), self._view.now())
         if isinstance(step, str):
             return PlainTextResponse(f"{step}\n", 400)
         return await self._enter({"incident": request.path_params["incident"], "kind": kind.value, **step})
@@ -80,9 +79,9 @@ class Entries:
         return JSONResponse({"ok": False, "error": error}, 409) if error else JSONResponse({"ok": True})
 
 
-def _read(body: bytes, now: float) -> dict[str, Any] | str:
-    """The step that a body holds, or what is wrong with it; `now` is UTC seconds."""
-    if len(body) > LARGEST:
+def _read(body: bytes | None, now: float) -> dict[str, Any] | str:
+    """The step that a body holds, or what is wrong with it; None was too large. `now` is UTC seconds."""
+    if body is None:
         return f"The body is larger than {LARGEST} bytes."
     try:
         step = json.loads(body or b"{}")

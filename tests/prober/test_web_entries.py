@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from asking import Desk, run
 
@@ -98,6 +100,24 @@ def test_a_body_that_is_no_step_is_refused_with_a_word(body: bytes, says: str) -
     assert answer.status_code == 400
     assert says in answer.text
     assert desk.sent == []
+
+
+def test_a_body_without_end_is_not_taken_into_memory() -> None:
+    taken: list[int] = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        for n in range(1000):
+            taken.append(n)
+            yield b" " * 10_000
+
+    async def work() -> None:
+        desk = Desk(token=TOKEN)
+        transport = httpx.ASGITransport(desk.app, client=("192.0.2.7", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://prober.test", headers=BEARER) as client:
+            assert (await client.post(ACK, content=endless())).status_code == 400
+
+    run(work)
+    assert len(taken) < 10
 
 
 def test_an_unknown_step_names_those_that_are_known() -> None:
