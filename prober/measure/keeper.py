@@ -18,6 +18,7 @@ from rules.incident import (
     Entry,
     EntryKind,
     Event,
+    Maintenance,
     Phase,
     Plan,
     Record,
@@ -188,7 +189,7 @@ class Keeper:
         refused = ""
         states: dict[tuple[str, str], str] = {}
         for event in events:
-            if self._closes_unmeasured(event):
+            if self._ends_unmeasured(event):
                 self._forget()
                 states[self.layout.service, "conditions"] = json.dumps(self._snapshot)
             taken = step(self.state, event)
@@ -211,20 +212,24 @@ class Keeper:
         )
         return Outcome(work, tuple(acts), tuple(withdraw), tuple(records), True, refused)
 
-    def _closes_unmeasured(self, event: Event) -> bool:
-        """Somebody closes the incident of a service that is no longer configured.
+    def _ends_unmeasured(self, event: Event) -> bool:
+        """The service is no longer configured, and its incident is closed, or a window ends in which nothing has opened one.
 
         Whether what held still does nobody can say any more, so that it opens no next incident: it is forgotten, and judged
         anew should the service come back.
         """
-        incident = self.state.incident
-        if self._measured or incident is None or not isinstance(event, Entry):
+        if self._measured:
             return False
+        incident = self.state.incident
+        if incident is None:
+            return isinstance(event, Maintenance) and not event.begins
         closing = {
             Phase.OPEN: (EntryKind.CLOSED_BY_VENDOR,),
             Phase.RECOVERED: (EntryKind.CLOSED_BY_VENDOR, EntryKind.RESOLVE),
         }
-        return event.kind in closing.get(incident.phase, ()) and event.incident in ("", incident.id)
+        if not isinstance(event, Entry) or event.incident not in ("", incident.id):
+            return False
+        return event.kind in closing.get(incident.phase, ())
 
     def _forget(self) -> None:
         """Of what holds, what was judged from closed seconds; a clock set back and mailboxes out of reach are told otherwise."""

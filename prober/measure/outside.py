@@ -166,7 +166,7 @@ class Outside:
         for service, keeper in [*self._station.keepers.items(), *self._station.gone.items()]:
             windows = self._windows.get(service, _NO_WINDOWS)
             believed = keeper.state.maintenance
-            if not believed and not windows.windows:
+            if not (believed or windows.windows) or self._leaves(service):
                 continue
             for turn in turns(windows, believed, second):
                 log.info(
@@ -179,6 +179,11 @@ class Outside:
                 outcome = keeper.take(Maintenance(turn.second, turn.title, turn.begins))
                 work = replace(outcome.work, maintenance=(marked,))
                 self._station.carry_out(keeper, replace(outcome, work=work))
+
+    def _leaves(self, service: str) -> bool:
+        """It is configured no longer, and its last seconds have not closed yet."""
+        ring = self._station.measure.rings.get(service) if self._station.measure is not None else None
+        return ring is not None and ring.retired
 
 
 def entries_of(reply: Mapping[str, Any], at: int, *, responded: bool) -> tuple[Entry, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from judged import Judged
-from moved import T0, Reply, status
+from moved import MS, T0, Reply, status
 
 from prober.measure import outside as outside_module
 from prober.measure.clock import NS
@@ -317,6 +317,31 @@ def test_another_title_while_the_window_goes_on_lets_nothing_act(tmp_path: Path)
         assert reader.maintenance("bird", T0, T0 + 100) == Windows(
             [Window(T0, T0 + 20, "move"), Window(T0 + 20, T0 + 40, "move; disks")]
         )
+
+
+def test_the_end_of_a_window_opens_nothing_for_a_service_that_was_removed_within_it(tmp_path: Path) -> None:
+    """It was switched off for good: announced, then taken out of the configuration."""
+    world = Judged(tmp_path / "prober.db")
+    world.begin(world.lane(script=lambda _: status(503, 1500 * MS)), world.lane("x", service="mailer"))
+    outside = Outside(world.station, world.writer, lambda: world.clock.real)
+    outside.configured(Settings(), {"bird": Windows([Window(T0, T0 + 60, "end")])})
+    outside.tick(T0)
+    world.run_to(T0 + 20)
+    assert world.station.keepers["bird"].state.held
+    world.reload(world.lane("x", service="mailer"))
+    world.run_to(T0 + 21)
+    outside.configured(Settings(), {})
+    for second in range(21, 25):  # its last seconds are open yet
+        world.run_to(T0 + second)
+        outside.tick(T0 + second)
+    assert world.acts() == []
+    assert world.station.gone["bird"].state.maintenance == ()
+    world.reload(world.lane("x", service="mailer"), world.lane(script=lambda _: status(503)))
+    world.run_to(T0 + 32)
+    assert world.acts() == [], "it is judged anew"
+    world.run_to(T0 + 38)
+    assert [kind for kind, _ in world.acts()] == ["page", "ticket"]
+    world.end()
 
 
 def test_a_window_is_marked_whole_although_the_clock_was_set_back_to_before_it_began(tmp_path: Path) -> None:
