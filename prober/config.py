@@ -48,8 +48,11 @@ class Loaded:
     path: Path
 
 
-def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
-    """The configuration in the file at `path`. Raises ConfigError with everything that is wrong with it."""
+def load(path: Path, environ: Mapping[str, str] | None = None, *, unread: str | None = None) -> Loaded:
+    """The configuration in the file at `path`. Raises ConfigError with everything that is wrong with it.
+
+    `unread` stands for secrets whose files cannot be read, for who needs none; None: that is wrong.
+    """
     path = Path(path)
     base = path.absolute().parent
     try:
@@ -62,7 +65,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Loaded:
     if secrets and isinstance(data, dict) and isinstance(data.get("hide", []), list):
         data["hide"] = [*data.get("hide", []), *sorted(secrets)]  # a key in a URL or a body is one all the same
     judge = _Judge(data, base, document)
-    judge.take(flaws)
+    judge.take(flaws, unread)
     raw = _compact(judge.data)
     settings = judge.settings()
     if settings is not None:
@@ -100,13 +103,13 @@ class _Judge:
         self._cut: set[Loc] = set()  # each cut place and all around it
         self._left: dict[int, list[int]] = {}  # id of a list -> the places of the items that were not cut out
 
-    def take(self, flaws: list[Flaw]) -> None:
+    def take(self, flaws: list[Flaw], unread: str | None = None) -> None:
         """Take in flaws of the reading, and fill in the secrets' files."""
         for flaw in flaws:
             self._add(flaw.loc, flaw.message, flaw.line)
             self._prune(flaw.loc)
         found: list[Flaw] = []
-        inline_files(self.data, self._base, found)
+        inline_files(self.data, self._base, found, unread)
         for flaw in found:
             self._add(flaw.loc, flaw.message)
             self._prune(flaw.loc)

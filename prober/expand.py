@@ -65,26 +65,27 @@ def _text(text: str, environ: Mapping[str, str], flaws: list[Flaw], loc: Loc, li
     return _DOLLAR.sub(one, text)
 
 
-def inline_files(data: dict[str, Any], base: Path, flaws: list[Flaw]) -> None:
+def inline_files(data: dict[str, Any], base: Path, flaws: list[Flaw], instead: str | None = None) -> None:
     """Puts the contents of secrets' files in the place of `..._file` keys, so that one key is left for each secret.
 
-    Paths are relative to `base`. One trailing line break is cut off, as editors leave it.
+    Paths are relative to `base`. One trailing line break is cut off, as editors leave it. `instead` stands for a secret
+    whose file cannot be read, for those that need none; None: it is a flaw.
     """
     for section, mapping, loc in sections(data):
         for key in keys(section):
             target = key.removesuffix("_file")
             if key == "headers_file":
-                _inline_headers(mapping, base, flaws, loc)
+                _inline_headers(mapping, base, flaws, loc, instead)
             elif target == key or mapping.get(key) is None:
                 continue
             elif mapping.get(target) is not None:
                 flaws.append(Flaw((*loc, key), 0, f"is given beside {target}; keep one of them"))
-            elif (secret := _read(mapping[key], base, flaws, (*loc, key))) is not None:
+            elif (secret := _read(mapping[key], base, flaws, (*loc, key), instead)) is not None:
                 mapping[target] = secret
                 del mapping[key]
 
 
-def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc: Loc) -> None:
+def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc: Loc, instead: str | None) -> None:
     """Both forms: `headers_file: {Authorization: FILE}`, and `headers: {Authorization_file: FILE}` as elsewhere."""
     headers, files = mapping.get("headers", {}), mapping.get("headers_file", {})
     if not isinstance(headers, dict) or not isinstance(files, dict):
@@ -97,13 +98,13 @@ def _inline_headers(mapping: dict[str, Any], base: Path, flaws: list[Flaw], loc:
         here = (*loc, section, key)
         if name.lower() in taken:
             flaws.append(Flaw(here, 0, "is given in headers too; keep one of them"))
-        elif (secret := _read(holder[key], base, flaws, here)) is not None:
+        elif (secret := _read(holder[key], base, flaws, here, instead)) is not None:
             mapping.setdefault("headers", headers)[name] = secret
             del holder[key]
             taken.add(name.lower())
 
 
-def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
+def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc, instead: str | None) -> str | None:
     """The text of the file; None, and perhaps a flaw, where there is none (the settings refuse what is no path)."""
     if not name or not isinstance(name, str):
         return None
@@ -122,5 +123,6 @@ def _read(name: Any, base: Path, flaws: list[Flaw], loc: Loc) -> str | None:
             message = "names an empty file; write the secret into it"
         else:
             return secret
-    flaws.append(Flaw(loc, 0, message))
-    return None
+    if instead is None:
+        flaws.append(Flaw(loc, 0, message))
+    return instead

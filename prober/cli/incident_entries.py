@@ -81,7 +81,7 @@ def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Tell the running program. Raises UsageError and ProberError for what keeps it from being taken."""
-    settings = stored.configuration(args.config).settings
+    settings = stored.configuration(args.config, stepping=True).settings
     kind, _ = STEPS[args.action]
     step = {"by": args.by or getpass.getuser(), "text": args.text}
     if getattr(args, "ticket", ""):

@@ -58,8 +58,9 @@ def takes_times(parser: argparse.ArgumentParser) -> None:
     parser._negative_number_matcher = re.compile(r"-\d")  # noqa: SLF001
 
 
-def configuration(path: Path) -> Loaded:
-    """The configuration, of which a reader needs no secret: variables that are not set do not matter to it.
+def configuration(path: Path, *, stepping: bool = False) -> Loaded:
+    """The configuration, of which a reader needs no secret: variables that are not set do not matter to it, nor do secrets'
+    files that it may not read. Who enters steps (`stepping`) needs the token.
 
     Raises ConfigError.
     """
@@ -67,10 +68,11 @@ def configuration(path: Path) -> Loaded:
         return load(path)
     except ConfigError as error:
         try:
-            loaded = load(path, _Lenient())
+            loaded = load(path, _Lenient(), unread=_UNSET)
         except ConfigError:
             raise error from None
-        if _UNSET in loaded.settings.store:
+        token = loaded.settings.web.token if stepping else None
+        if _UNSET in loaded.settings.store or (token is not None and _UNSET in token.get_secret_value()):
             raise
         return loaded
 

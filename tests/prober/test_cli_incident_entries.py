@@ -162,6 +162,14 @@ def test_a_program_that_does_not_run_is_said(tmp_path: Path, capsys: pytest.Capt
     assert "is `prober run` running?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("line", ["token_file: nowhere", 'token: "${NOT_SET_HERE}"'])
+def test_a_token_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    config = Path(configured(tmp_path, "127.0.0.1:1"))
+    config.write_text(config.read_text().replace(f"token: {TOKEN}", line))
+    assert main(["incidents", "ack", "bird-1", "--config", str(config)]) == 2
+    assert f"web.{line.partition(':')[0]}: " in capsys.readouterr().err
+
+
 def test_without_a_token_it_says_what_to_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["incidents", "ack", "b", "--config", configured(tmp_path, "127.0.0.1:9580", "")]) == 2
     assert "set web.token or web.token_file" in capsys.readouterr().err

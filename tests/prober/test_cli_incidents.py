@@ -76,6 +76,18 @@ def test_the_trail_tells_what_happened_what_was_done_and_what_is_kept(
     assert shown[-1] == "  ... all of them, with transcripts: --format jsonl"
 
 
+def test_who_only_reads_needs_no_file_of_a_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = troubled(tmp_path)
+    kept = config.read_text().replace(
+        'headers: {Authorization: "${NOT_SET_HERE}"}', 'headers: {Authorization_file: "${NOT_SET_HERE}/key"}'
+    )
+    config.write_text(
+        f"web: {{token_file: nowhere}}\nrelays: [{{host: mx.example.com, username: u, password_file: nowhere}}]\n{kept}"
+    )
+    assert incidents(config, "show", "bird-1") == 0
+    assert "incident   bird-1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("detail", "said"),
     [
