@@ -55,6 +55,7 @@ def warnings(settings: Settings, base: Path) -> Iterator[str]:
         )
     if not settings.on_call:
         yield "on_call: nobody is paged; write at least one receiver."
+    yield from _resolves(settings)
     if _mails(settings) and not settings.relays:
         yield "relays: tickets or pages go by mail, and there is no relay that takes it; none can leave."
     for index, relay in enumerate(settings.relays):
@@ -63,6 +64,21 @@ def warnings(settings: Settings, base: Path) -> Iterator[str]:
         yield from _service(f"services.{name}", service, base)
     for where, endpoint in _all(settings):
         yield from _endpoint(where, endpoint)
+
+
+def _resolves(settings: Settings) -> Iterator[str]:
+    """A page's own number is known to a template by its search alone."""
+    for index, receiver in enumerate(settings.on_call):
+        own = receiver.template
+        if own is None or own.add is None or own.find is not None:
+            continue
+        from prober.deliver.template import names  # for those alone who have one
+
+        if names(own.add.url, "ticket"):
+            yield (
+                f"on_call[{index}].template.add.url: names ticket, which a page's resolve does not know without find. Every"
+                " resolve is refused, and the page stays open there: write find, or name the page by opened."
+            )
 
 
 def _endpoints(service: Service) -> Iterator[tuple[str, ApiEndpoint | SmtpEndpoint]]:

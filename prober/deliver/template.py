@@ -83,7 +83,7 @@ class Template:
                     why = "the answer was lost, and the search does not show it yet"
                     return Delivered(Outcome.UNKNOWN, f"{self._exchange.host}: {why}")
                 request = self._receiver.add or self._receiver.open if adds else self._receiver.open
-                if adds and not fields["ticket"] and _names(request.url, "ticket"):
+                if adds and not fields["ticket"] and names(request.url, "ticket"):
                     return self._without_ticket(fields)
                 delivered = await self._send(session, request, fields)
                 if not adds:
@@ -172,7 +172,7 @@ def at_path(value: Any, path: str) -> str:
 
 
 @lru_cache(maxsize=100)
-def _names(text: str, field: str) -> bool:
+def names(text: str, field: str) -> bool:
     """Whether a template uses the field."""
     return field in meta.find_undeclared_variables(_JINJA.parse(text))
 

@@ -64,6 +64,24 @@ def test_a_token_that_can_be_guessed_is_warned_of_and_not_shown(tmp_path: Path) 
     assert warnings_of(WELL + "web: {token: 8f14e45fceea167a}\n", tmp_path) == []
 
 
+TEMPLATE = """\
+on_call:
+  - template:
+      open: {url: "https://pager.example.com/alerts", reference: id}
+      add: {method: DELETE, url: "https://pager.example.com/alerts/{{ ticket | quote }}"}
+"""
+FIND = """\
+      find: {method: GET, url: "https://pager.example.com/alerts?key={{ mark }}", reference: 0.id}
+"""
+
+
+def test_a_pager_whose_resolves_would_all_be_refused_is_warned_of(tmp_path: Path) -> None:
+    paged = WELL.replace(ON_CALL, TEMPLATE)
+    assert only_warning(paged, tmp_path).startswith("on_call[0].template.add.url: names ticket, which a page's resolve")
+    assert warnings_of(paged.replace(TEMPLATE, TEMPLATE + FIND), tmp_path) == []
+    assert warnings_of(paged.replace("{{ ticket", "{{ opened"), tmp_path) == []
+
+
 # prober check
 
 
