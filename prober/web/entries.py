@@ -99,4 +99,6 @@ def _read(body: bytes | None, now: float) -> dict[str, Any] | str:
         return "`when` is in the future: write UTC seconds (not milliseconds), or leave it out for now."
     if not step.get("by", "").strip():
         return "`by` is missing: say who enters this."
+    if not step.get("value", "").isprintable():  # it becomes part of a page's key, which no header could carry then
+        return "`value` is a word or a key: one line, without control characters."
     return step

@@ -91,6 +91,8 @@ def test_without_the_token_nobody_may(headers: dict[str, str]) -> None:
         (b'{"by": "ada", "when": true}', "a number of UTC seconds"),
         (b'{"by": "ada", "when": -5}', "a number of UTC seconds"),
         (b'{"by": "ada", "when": 99999999999999}', "`when` is in the future: write UTC seconds (not milliseconds)"),
+        (b'{"by": "ada", "value": "m\\r\\nX: 1"}', "`value` is a word or a key"),
+        (b'{"by": "ada", "value": "\\ud800"}', "`value` is a word or a key"),
         (b" " * 70_000, "larger than 65536 bytes"),
     ],
 )
