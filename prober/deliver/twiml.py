@@ -15,7 +15,7 @@ from rules.acts import Act
 
 #: Most characters of the parameter `Twiml` (Twilio API 2010-04-01, Calls).
 TWIML = 4_000
-_SCRIPT = 1_200  # characters that are read out, twice
+_SCRIPT = 1_200  # characters that are read out, twice, as markup has them (`&amp;` is five)
 ACKNOWLEDGE, JOIN = "1", "2"
 
 
@@ -69,7 +69,12 @@ def spoken(act: Act) -> str:
     """The script of a call, fit to be read out: what a voice would stumble over is left out."""
     words = re.sub(r"\s*\[[^\]]*\]", "", texts.spoken(act))
     words = " ".join(words.split()).replace(" .", ".")
-    return words if len(words) <= _SCRIPT else f"{words[: _SCRIPT - 3]}..."
+    if len(escape(words)) <= _SCRIPT:
+        return words
+    words = words[: _SCRIPT - 3]
+    while len(escape(words)) > _SCRIPT - 3:
+        words = words[:-1]
+    return f"{words}..."
 
 
 def signature(auth_token: str, url: str, parameters: Iterable[tuple[str, str]]) -> str:

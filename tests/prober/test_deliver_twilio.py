@@ -162,6 +162,21 @@ def test_a_text_from_outside_is_no_markup_and_a_long_one_is_cut_to_what_twilio_t
     within(test)
 
 
+def test_what_markup_makes_longer_is_cut_too_and_the_call_is_made() -> None:
+    """The words of a page may be a vendor's, with markup in them: refused, nobody would have been called."""
+    page = act(ActKind.PAGE, NAME, facts={**FACTS, "title": "&<>" * 2_000})
+
+    async def test() -> None:
+        fake = FakeTwilio()
+        async with running(fake) as url:
+            delivered = await give(twilio(url, bridge=BRIDGE), page)
+        assert delivered.outcome is Outcome.ACCEPTED
+        assert len(form(fake)["Twiml"]) <= TWIML
+        assert (twiml(fake)[0].text or "").endswith("...")
+
+    within(test)
+
+
 def test_a_call_that_would_say_more_than_twilio_takes_is_refused() -> None:
     async def test() -> None:
         fake = FakeTwilio()
