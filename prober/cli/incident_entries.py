@@ -5,6 +5,7 @@ import getpass
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 from prober import instants
 from prober.cli import stored
@@ -89,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "value", ""):
         step["value"] = _key(args.incident, args.value) if kind == "unreached" else args.value
     when = {"when": instants.parse(args.when, time.time(), "--when")} if args.when else {}
-    _post(settings, f"/api/incidents/{args.incident}/{kind}", {**step, **when})
+    incident = quote(args.incident, safe="", errors="replace")
+    _post(settings, f"/api/incidents/{incident}/{kind}", {**step, **when})
     print(f"{args.incident}: {args.action} is entered")
     return Exit.OK
 
@@ -109,10 +111,14 @@ def _post(settings: Settings, path: str, step: dict[str, object]) -> None:
     host, port = split_host_port(settings.listen)
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    headers = {"Authorization": f"Bearer {settings.web.token.get_secret_value()}"}
+    headers = {
+        "Authorization": f"Bearer {settings.web.token.get_secret_value()}",
+        "Content-Type": "application/json",
+    }
+    said = json.dumps(step, ensure_ascii=False).encode("utf-8", "replace")  # a terminal may send what is no UTF-8
     try:
         with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
-            answer = client.post(f"http://{where}{path}", json=step, headers=headers)
+            answer = client.post(f"http://{where}{path}", content=said, headers=headers)
     except httpx.HTTPError as error:
         raise ProberError(
             f"the running program does not answer at {where} ({error}); is `prober run` running?"

@@ -101,6 +101,15 @@ def test_what_is_no_step_is_refused(
     assert "usage:" in capsys.readouterr().err
 
 
+def test_what_a_terminal_sends_that_is_no_utf_8_keeps_nobody_from_a_step(tmp_path: Path) -> None:
+    with program(answer("200 OK", b'{"ok": true}')) as served:
+        config = configured(tmp_path, address(served))
+        assert main(["incidents", "note", "bird-1\udce9\n", "St\udcf6rung", "--by", "ada", "--config", config]) == 0
+        (request,) = served.requests
+    assert request.path == "/api/incidents/bird-1%3F%0A/note"
+    assert json.loads(request.body) == {"by": "ada", "text": "St?rung"}
+
+
 def test_the_vendors_severity_and_a_time_ago(tmp_path: Path) -> None:
     with program(answer("200 OK", b'{"ok": true}')) as served:
         config = configured(tmp_path, address(served))
