@@ -37,7 +37,7 @@ class Listener:
     def __init__(self, hub: "Hub", missed: list[bytes]) -> None:
         self._hub = hub
         self._missed = missed
-        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
+        self.queue: asyncio.Queue[bytes | None] = asyncio.Queue()  # bounded by `Hub.tell`
         self.slow = False
 
     async def events(self) -> AsyncIterator[bytes]:
@@ -60,10 +60,14 @@ class Listener:
 
 
 class Hub:
-    """All listeners and the newest events. Not for use from other threads."""
+    """All listeners and the newest events. Not for use from other threads.
+
+    `waiting`: events that may wait for a listener; more of them where more than that are told at a time.
+    """
 
     def __init__(self, heartbeat: float = HEARTBEAT) -> None:
         self.heartbeat = heartbeat
+        self.waiting = WAITING
         self._boot = secrets.token_hex(4)
         self._number = 0
         self._kept: deque[tuple[int, bytes]] = deque()
@@ -107,9 +111,9 @@ class Hub:
         while len(self._kept) > KEPT or self._bytes > KEPT_BYTES:
             self._bytes -= len(self._kept.popleft()[1])
         for listener in tuple(self._listeners):
-            try:
+            if listener.queue.qsize() < self.waiting:
                 listener.queue.put_nowait(event)
-            except asyncio.QueueFull:
+            else:
                 listener.slow = True
                 self.leave(listener)
 
@@ -128,6 +132,4 @@ class Hub:
         """End all streams."""
         self._closed = True
         for listener in tuple(self._listeners):
-            while listener.queue.full():
-                listener.queue.get_nowait()
             listener.queue.put_nowait(None)

@@ -17,7 +17,7 @@ from prober import logs
 from prober.link import Message
 from prober.store import Reader, SeriesKey, StoreError
 from prober.web.hour import HOUR, Newest, Seconds, Stretch, shown
-from prober.web.hub import Hub, Listener
+from prober.web.hub import WAITING, Hub, Listener
 from prober.web.pulse import Pulse, Took
 from prober.web.stored import Stored
 from prober.web.view import View
@@ -29,6 +29,8 @@ log = logs.get("web")
 _GATHER = 0.15
 #: Series whose times are looked up in the store in one question, so that it does not hold up others.
 _AT_ONCE = 10
+#: Seconds of all services that may wait for a listener, however many services there are.
+_SECONDS = 10
 #: Seconds without a listener, or a page that was given out and may yet listen, after which it is told no more.
 _IDLE = 60.0
 
@@ -96,6 +98,7 @@ class Live:
         self._of = self._view.configured_at
         self.hub.reset()
         keys = shown(self._view.settings)
+        self.hub.waiting = max(WAITING, _SECONDS * len(keys))  # an event a service is told at a time
         self._marks = {key: self._last(name) - HOUR for name, some in keys.items() for key in some}
         for key, stretches in (await self.seconds.after(self._marks)).items():
             if stretches:

@@ -21,6 +21,7 @@ from prober.store.figures import ROWS, Block
 from prober.web import hour as hours
 from prober.web import live as lives
 from prober.web.hour import Newest, shown
+from prober.web.hub import WAITING
 from prober.web.live import Live
 from prober.web.pulse import Pulse, Took
 from rules.model import Cell, Fault, Verdict
@@ -200,6 +201,24 @@ def test_each_closed_second_is_told_with_its_channels_and_endpoints(kept: Kept) 
         assert {tuple(each["cells"][0][:2]) for each in (await anext(stream))["series"]} == {(last + 2, 3)}
 
     living(work, kept.path)
+
+
+def test_a_listener_is_not_cut_off_because_there_are_many_services() -> None:
+    names = [f"service-{n}" for n in range(WAITING + 10)]
+    at = int(NOW)
+
+    async def work() -> None:
+        desk = Desk({**RAW, "services": dict.fromkeys(names, RAW["services"]["bird"])})
+        live = live_of(desk)
+        stream = events((await live.listen("")).events())
+        for name in names:
+            live.second({**told(at), "service": name})
+        seen = [await asyncio.wait_for(anext(stream), 10) for _ in names]
+        assert [(event["service"], event["second"]) for event in seen] == [(name, at) for name in names]
+        await live.close()
+        desk.stored.close()
+
+    run(work)
 
 
 def test_an_endpoint_whose_second_is_not_on_disk_yet_follows(kept: Kept) -> None:
