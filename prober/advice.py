@@ -14,8 +14,11 @@ from prober.packs import load
 from prober.redact import is_secret_header
 from prober.settings import ApiEndpoint, Control, Endpoint, Relay, Service, Settings, SmtpEndpoint
 from rules.contracts.model import Hotline
+from rules.model import Condition
 
 MONTH = 30 * 86_400_000  # ms: thirty days
+#: What is looked for whatever the configuration says.
+_ALWAYS = (Condition.UNAVAILABLE, Condition.PARTIAL, Condition.FAILING, Condition.BLIND)
 #: Characters of a token that nobody guesses in years, random ones.
 _TOKEN = 16
 
@@ -187,6 +190,12 @@ def _service(where: str, service: Service, base: Path) -> Iterator[str]:
         yield f"{where}.hotline: {pack.title} has a hotline, and nobody is told to call it; write a receiver."
     if pack.hotline and "hotline" in (term.name for term in pack.terms) and not service.terms.get("hotline"):
         yield f"{where}.terms.hotline: the hotline's number is not given; whoever is to call will not find it."
+    for condition in _ALWAYS:
+        if condition not in pack.conditions and condition not in pack.on_call_alone:
+            yield (
+                f"{where}.contract: {pack.title} does not say what follows from `{condition}`: nobody is told of it. Add it"
+                " to its on_call_alone, or to its conditions."
+            )
     yield from _seldom(where, service)
     yield from _kinds(f"{where}.channels.api", [(each.name, _api_kind(each)) for each in service.channels.api])
     yield from _kinds(f"{where}.channels.smtp", [(each.name, _smtp_kind(each)) for each in service.channels.smtp])

@@ -255,6 +255,26 @@ def test_endpoints_of_different_kinds_in_one_channel_are_warned_of(
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "condition"),
+    [
+        ("[failing, blind]", "[failing]", "blind"),
+        ("  partial:\n", "  failing:\n", "partial"),
+    ],
+)
+def test_a_condition_that_an_agreement_of_ones_own_forgets_is_warned_of(
+    tmp_path: Path, old: str, new: str, condition: str
+) -> None:
+    text = (ROOT / "rules/contracts/packs/bird-email-enterprise.yaml").read_text()
+    if condition == "partial":
+        text = text.replace("[failing, blind]", "[blind]")  # it is told of as a matter of the agreement
+    assert old in text
+    (tmp_path / "ours.yaml").write_text(text.replace(old, new, 1))
+    warning = only_warning(WELL.replace("contract: bird-email-enterprise", "contract: ours.yaml"), tmp_path)
+    assert warning.startswith("services.bird.contract: Bird Email Enterprise does not say what follows from")
+    assert f"`{condition}`: nobody is told of it." in warning
+
+
 def test_a_channel_that_is_called_too_seldom_to_persist_alone_is_warned_of(tmp_path: Path) -> None:
     warning = only_warning(WELL.replace("{name: injection,", "{name: injection, every: 10s,"), tmp_path)
     assert warning.startswith("services.bird.channels.smtp: is called every 10s, the other channel every 1s.")
