@@ -89,11 +89,21 @@ def run(args: argparse.Namespace) -> int:
         step["ticket"] = args.ticket
     if getattr(args, "value", ""):
         step["value"] = _key(args.incident, args.value) if kind == "unreached" else args.value
-    when = {"when": instants.parse(args.when, time.time(), "--when")} if args.when else {}
+    when = {"when": _when(args.when, time.time())} if args.when else {}
     incident = quote(args.incident, safe="", errors="replace")
     _post(settings, f"/api/incidents/{incident}/{kind}", {**step, **when})
     print(f"{args.incident}: {args.action} is entered")
     return Exit.OK
+
+
+def _when(text: str, now: float) -> int:
+    """When it happened, UTC seconds. Raises UsageError."""
+    second = instants.parse(text, now, "--when")
+    if second > now:
+        raise UsageError(
+            f"--when: {instants.show(second)} is still to come; give the time at which it happened, in UTC"
+        )
+    return second
 
 
 def _key(incident: str, key: str) -> str:

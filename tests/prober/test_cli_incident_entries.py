@@ -110,6 +110,13 @@ def test_what_a_terminal_sends_that_is_no_utf_8_keeps_nobody_from_a_step(tmp_pat
     assert json.loads(request.body) == {"by": "ada", "text": "St?rung"}
 
 
+def test_what_is_still_to_come_has_not_happened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = configured(tmp_path, "127.0.0.1:9")
+    assert main(["incidents", "update", "b", "--when", "2126-01-01", "--config", config]) == 2
+    said = "prober: --when: 2126-01-01T00:00:00Z is still to come; give the time at which it happened, in UTC\n"
+    assert capsys.readouterr().err == said
+
+
 def test_the_vendors_severity_and_a_time_ago(tmp_path: Path) -> None:
     with program(answer("200 OK", b'{"ok": true}')) as served:
         config = configured(tmp_path, address(served))
