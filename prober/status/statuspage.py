@@ -143,12 +143,13 @@ def incident_id(incident: PublicIncident) -> str:
 
 
 def _incidents(picture: Picture, incidents: Iterable[PublicIncident]) -> list[dict[str, Any]]:
-    return [_incident(picture, incident) for incident in incidents]
+    shown = components(picture)  # once: pages of many services have as many of them as incidents
+    return [_incident(picture, incident, shown) for incident in incidents]
 
 
-def _incident(picture: Picture, incident: PublicIncident) -> dict[str, Any]:
-    own = incident_id(incident)
-    mine = [c for c in components(picture) if c["id"] in _touched(incident)]
+def _incident(picture: Picture, incident: PublicIncident, shown: list[dict[str, Any]]) -> dict[str, Any]:
+    own, touched = incident_id(incident), _touched(incident)
+    mine = [c for c in shown if c["id"] in touched]
     affected = [
         {"code": c["id"], "name": c["name"], "old_status": c["status"], "new_status": c["status"]} for c in mine
     ]
@@ -197,10 +198,11 @@ def _update(
 
 
 def _maintenances(picture: Picture, windows: Iterable[Planned]) -> list[dict[str, Any]]:
-    return [_maintenance(picture, window) for window in list(windows)[:MOST]]
+    shown = components(picture)
+    return [_maintenance(picture, window, shown) for window in list(windows)[:MOST]]
 
 
-def _maintenance(picture: Picture, window: Planned) -> dict[str, Any]:
+def _maintenance(picture: Picture, window: Planned, shown: list[dict[str, Any]]) -> dict[str, Any]:
     own = short("maintenance", window.key)
     now = picture.now
     said = "in_progress" if window.on(now) else "scheduled" if window.start > now else "completed"
@@ -221,7 +223,7 @@ def _maintenance(picture: Picture, window: Planned) -> dict[str, Any]:
         "started_at": stamp(window.start),
         "page_id": page_id(picture),
         "incident_updates": [_update(own, 0, said, text, at, None)],
-        "components": [c for c in components(picture) if c["id"] in touched],
+        "components": [c for c in shown if c["id"] in touched],
         "scheduled_for": stamp(window.start),
         "scheduled_until": stamp(window.end),
     }

@@ -13,6 +13,9 @@ from public_store import DOWN, PLANTED, UP
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from serving import RAW, second, totals
 
+from prober.status import statuspage
+from prober.status.picture import Picture
+from prober.status.statuspage import components
 from rules.incident import RecordKind
 
 LAST = int(NOW) - 2
@@ -233,6 +236,21 @@ def test_incidents_are_the_newest_first_and_unresolved_ones_apart(desk: Desk) ->
     assert everything[1].resolved_at == "2026-11-21T00:00:00.000Z"
     assert everything[1].monitoring_at == "2026-11-20T23:55:00.000Z"
     assert [incident.id for incident in document(desk, "incidents/unresolved").incidents] == [everything[0].id]
+
+
+@pytest.mark.parametrize("name", ["incidents", "scheduled-maintenances"])
+def test_however_much_is_told_components_are_looked_up_once(
+    desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Picture] = []
+
+    def counting(picture: Picture) -> list[dict[str, Any]]:
+        looked.append(picture)
+        return components(picture)
+
+    monkeypatch.setattr(statuspage, "components", counting)
+    assert len(desk.ask(f"/api/v2/{name}.json").json()[name.replace("-", "_")]) > 1
+    assert len(looked) == 1
 
 
 def test_maintenances_are_told_by_their_time(desk: Desk) -> None:
