@@ -69,10 +69,11 @@ class Loop:
         async def end() -> None:
             for server in self.servers:
                 server.close()
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # one that ends may have begun another
+                await asyncio.sleep(0)  # each has begun: cancelled before, it would not close its connection
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
             for _ in range(3):
                 await asyncio.sleep(0)  # transports close their sockets in a turn of their own
 

@@ -123,6 +123,8 @@ def killed_at_each_arrival_of_an_act_before_it_is_answered(tmp_path: Path) -> No
             while len(killed) < 5 and time.monotonic() < deadline:
                 program.spawn()  # what is pending may arrive, and kill it, before it says that it measures
                 until(lambda: program.status is not None, "it is killed", 120)
+                # Its serving process may still deliver what else was on its way.
+                until(lambda: program.logged("the serving process ends"), "its serving process has ended")
             program.start()
             for kind in ("page", "ticket", "hotline", "note", "page_resolve"):
                 desk.wait_for(kind, count=2)
