@@ -21,7 +21,7 @@ from tests.peers.smtp_peer import BEHAVIOURS, STAGES, SmtpPeer, Tls, smtp_peer
 from tests.prober.smtp_calls import UTC, by_aiosmtplib, calls, observation_of
 
 #: Seconds after which silence is one.
-PATIENCE = 0.3
+PATIENCE = 1.0
 
 S, T, O = Fault.SERVER_ERROR, Fault.SERVER_TIMEOUT, Fault.OTHER  # noqa: E741 - the letters of classification.md
 UNCONFIRMED = ("accept_unconfirmed",)
