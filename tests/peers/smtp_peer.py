@@ -243,7 +243,6 @@ class SmtpPeer:
         authority.issue_cert("localhost", "127.0.0.1").configure_cert(self._context)
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # life
 
@@ -256,9 +255,11 @@ class SmtpPeer:
         started.set()
         await self._stop.wait()
         server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # one that ends may have begun another
+            await asyncio.sleep(0)  # each has begun: cancelled before, it would not close its connection
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
 
     def stop(self) -> None:
@@ -266,9 +267,6 @@ class SmtpPeer:
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self.connections += 1
         line = Line(self, reader, writer, encrypted=self.tls == "implicit")
         try:
@@ -276,7 +274,6 @@ class SmtpPeer:
         except (HangupError, ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:
-            self._tasks.discard(task)
             writer.close()
             with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.CancelledError, TimeoutError):
                 await writer.wait_closed()

@@ -116,6 +116,8 @@ async def serving(peer: AnyPeer, tls: ssl.SSLContext | None = None) -> AsyncIter
         yield peer
     finally:
         server.close()
+        for _ in range(3):  # who came last has begun: cancelled before, it would not close its connection
+            await asyncio.sleep(0)
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -186,11 +186,11 @@ def test_a_failing_control_alone_fails_nothing(tmp_path: Path, peers: Peers) -> 
 
 def test_a_hung_endpoint_ends_at_its_time_out(tmp_path: Path, peers: Peers, capsys: pytest.CaptureFixture[str]) -> None:
     peers[0].behaviour = _answer_of("hang_before_headers")
-    path = written(tmp_path, peers, control=peers[0].port, timeout="300ms")
+    path = written(tmp_path, peers, control=peers[0].port, timeout="1s")
     assert main(["once", path, "--format", "jsonl"]) == 1
     account = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (account["fault"], account["reason"], account["stage"]) == ("server_timeout", "read_timeout", "headers")
-    assert 0.25 < account["seconds"] < 5
+    assert 0.9 < account["seconds"] < 6
 
 
 def test_a_reply_lost_after_the_dot_says_that_the_message_may_be_taken(
