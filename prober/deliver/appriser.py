@@ -10,8 +10,8 @@ import warnings
 from functools import cache
 from typing import Any
 
+from prober.aside import aside
 from prober.deliver import TIMEOUT, Delivered, texts
-from prober.deliver.aside import aside
 from prober.receivers import AppriseReceiver
 from rules.acts import Act, ActKind, Outcome
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from prober.deliver import Delivered
 from prober.deliver.exchange import Exchange, Session, Undelivered
 from prober.deliver.harmless import told
-from prober.deliver.marks import ADDS, Lost, mark, opening
+from prober.deliver.marks import ADDS, Recent, mark, opening
 from rules.acts import Act, ActKind, Outcome
 
 
@@ -51,8 +51,8 @@ class Desk:
         self._name = name
         self._exchange = exchange
         self._api = api
-        self._lost = Lost(monotonic)
-        self._fresh = Lost(monotonic)  # marks of what was opened of late: a search may not show them yet
+        self._lost = Recent(monotonic)
+        self._fresh = Recent(monotonic)  # marks of what was opened of late: a search may not show them yet
 
     async def deliver(self, act: Act, key: str) -> Delivered:
         try:

@@ -45,8 +45,8 @@ def opening(act: Act, receiver: str) -> str:
     return "/".join(parts)
 
 
-class Lost:
-    """Keys whose answers were lost of late: what was created may not be shown by a search yet."""
+class Recent:
+    """Keys of what may have been created of late, as when its answer was lost: a search may not show it yet."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

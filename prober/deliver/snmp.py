@@ -20,8 +20,8 @@ from pysnmp.proto.errind import RequestTimedOut
 from pysnmp.proto.rfc1902 import Integer32, OctetString, TimeTicks
 from pysnmp.smi.rfc1902 import NotificationType, ObjectIdentity
 
+from prober.aside import aside
 from prober.deliver import TIMEOUT, Delivered, texts
-from prober.deliver.aside import aside
 from prober.deliver.harmless import told
 from prober.deliver.view import View
 from prober.receivers import SnmpReceiver

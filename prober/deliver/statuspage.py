@@ -14,7 +14,7 @@ from urllib.parse import quote
 from prober.deliver import TIMEOUT, Delivered
 from prober.deliver.exchange import USER_AGENT, Answer, Exchange, Session, Undelivered, packed
 from prober.deliver.harmless import told as harmlessly
-from prober.deliver.marks import Lost, mark
+from prober.deliver.marks import Recent, mark
 from prober.deliver.public import component_status, told
 from prober.receivers import StatuspageReceiver
 from prober.redact import Redactor
@@ -56,7 +56,7 @@ class Statuspage:
         }
         self._pace, self._sleep = pace, sleep
         self._next = 0.0  # monotonic seconds
-        self._lost = Lost()
+        self._lost = Recent()
         self._components = {str(channel): id_ for channel, id_ in receiver.channels.items()}
         if receiver.component is not None:
             self._components[""] = receiver.component  # "": the service itself

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from prober.deliver import TIMEOUT, Delivered
 from prober.deliver.exchange import USER_AGENT, Exchange, Session, Undelivered
 from prober.deliver.harmless import told
-from prober.deliver.marks import ADDS, Lost, opening
+from prober.deliver.marks import ADDS, Recent, opening
 from prober.deliver.marks import mark as mark_of
 from prober.deliver.priorities import priority
 from prober.deliver.webhook import payload
@@ -65,8 +65,8 @@ class Template:
         self._receiver = receiver
         self._redactor = redactor or Redactor.of(receiver)
         self._exchange = Exchange(origin(receiver.open.url), receiver.ca, self._redactor, timeout, _LONGEST)
-        self._lost = Lost()
-        self._fresh = Lost()  # marks of what was opened of late: a search may not show them yet
+        self._lost = Recent()
+        self._fresh = Recent()  # marks of what was opened of late: a search may not show them yet
         self._headers = {"User-Agent": USER_AGENT}
         self._headers |= {name: value.get_secret_value() for name, value in receiver.headers.items()}
 

@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextvars import ContextVar
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from prober.aside import aside
 from prober.probes.coding import undone
 from prober.probes.connection import expiry_of, show_address
 from prober.probes.errors import os_trouble, says_more, tls_trouble
@@ -146,32 +146,15 @@ class Loop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
         seen = _calling.get(None)
         if seen is None or seen.stage is not Stage.CONNECT:
-            return await self._look_up(*args, **kwargs)
+            return await _look_up(*args, **kwargs)
         seen.stage = Stage.RESOLVE
-        found = await self._look_up(*args, **kwargs)
+        found = await _look_up(*args, **kwargs)
         seen.stage, seen.marks[_RESOLVE] = Stage.CONNECT, time.monotonic_ns()
         return found
 
-    def _look_up(self, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
-        """Each in a thread of its own: in asyncio's pool of few, hung ones delay the others, and the end of the program."""
-        answer: asyncio.Future[Any] = self.create_future()
 
-        def tell(settle: Callable[[Any], None], value: Any) -> None:
-            if not answer.done():
-                settle(value)
-
-        def look_up() -> None:
-            settle: Callable[[Any], None] = answer.set_result
-            value: Any
-            try:
-                value = socket.getaddrinfo(*args, **kwargs)
-            except (OSError, ValueError) as error:  # the latter: not a name at all
-                settle, value = answer.set_exception, error
-            with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
-                self.call_soon_threadsafe(tell, settle, value)
-
-        threading.Thread(target=look_up, name="name", daemon=True).start()
-        return answer
+def _look_up(*args: Any, **kwargs: Any) -> Awaitable[Any]:
+    return aside(lambda: socket.getaddrinfo(*args, **kwargs), "name")
 
 
 async def exchange(probe: "HttpxProbe", seen: Seen, address: str | None, patience: float | None = None) -> None:

@@ -585,7 +585,7 @@ def test_a_severitys_name_gives_its_priority(severity: str | None, priorities: t
 
 
 def test_lost_answers_are_forgotten_in_the_end() -> None:
-    lost = marks.Lost(lambda: 0.0)
+    lost = marks.Recent(lambda: 0.0)
     for n in range(1_500):
         lost.add(str(n))
     assert not lost.unsettled("0")

@@ -163,6 +163,13 @@ def pack_of(**clock: Any) -> Pack:
     return Pack.parse(BIRD.to_mapping() | {"clocks": {"answer": plain | clock}, "terms": terms})
 
 
+def without_escalation(pack: Pack) -> Pack:
+    """The same agreement after its point of escalation was taken out."""
+    plain = {key: value for key, value in pack.to_mapping().items() if key != "escalation"}
+    plain["clocks"]["answer"]["due"] = ["chase"]
+    return Pack.parse(plain)
+
+
 def with_ticket(story: Story) -> Story:
     story.raised(0)
     story.accepted(0, story.id("1/ticket/mail/open"))
@@ -262,9 +269,7 @@ class TestTheMachinesClock:
         pack = pack_of(due=["escalate"])
         s = with_ticket(Story(pack=pack, calendars={"tam": OFFICE}, escalation=("tam",)))
         s.tick(HOUR)
-        plain = {key: value for key, value in pack.to_mapping().items() if key != "escalation"}
-        plain["clocks"]["answer"]["due"] = ["chase"]
-        s.reloaded(HOUR + 10, pack=Pack.parse(plain))
+        s.reloaded(HOUR + 10, pack=without_escalation(pack))
         s.clock(HOUR + 80, 60)
         assert s.tick(3 * 86_400) == []
 
@@ -417,9 +422,7 @@ class TestWhatIsDone:
         pack = pack_of(due=["escalate"])
         s = with_ticket(Story(pack=pack, calendars={"tam": OFFICE}, escalation=("tam",)))
         s.tick(HOUR)
-        plain = {key: value for key, value in pack.to_mapping().items() if key != "escalation"}
-        plain["clocks"]["answer"]["due"] = ["chase"]
-        s.reloaded(HOUR + 10, pack=Pack.parse(plain))
+        s.reloaded(HOUR + 10, pack=without_escalation(pack))
         assert s.tick(3 * 86_400) == []
         assert s.state.incident is not None
         assert s.state.incident.later == ()

@@ -1,4 +1,4 @@
-"""Work of a library that blocks, beside the loop: other deliveries, pages and the web must not wait for it."""
+"""Work of a library that blocks, beside the loop: other deliveries, calls and pages must not wait for it."""
 
 import asyncio
 import contextvars
@@ -13,8 +13,8 @@ T = TypeVar("T")
 async def aside(work: Callable[[], T], name: str) -> T:
     """What `work` gives, or the exception that it raises, made in a thread of its own that knows the caller's context.
 
-    Not a pool's thread: those are waited for at the end of the program, and this one may hang. Whoever stops waiting leaves
-    it behind.
+    Not a pool's thread: those are few, so that hung ones delay the others, and are waited for at the end of the program.
+    Whoever stops waiting leaves it behind.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from prober.deliver.aside import aside
+from prober.aside import aside
 
 ASKED_BY: ContextVar[str] = ContextVar("asked_by", default="nobody")
 
