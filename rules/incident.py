@@ -35,6 +35,7 @@ from rules.incident_events import (
     Record,
     RecordKind,
     Reloaded,
+    Removed,
     Result,
     Started,
     Step,
@@ -64,6 +65,7 @@ __all__ = [
     "Record",
     "RecordKind",
     "Reloaded",
+    "Removed",
     "Result",
     "ServiceState",
     "Started",
@@ -121,6 +123,7 @@ _ALWAYS: dict[What, tuple[Effect, ...]] = {
     W.STARTED: (answer.record_start,),
     W.RESULT_REPEATED: (answer.record_repeat,),
     W.RESULT_LATE: (answer.record_late,),
+    W.REMOVED: (answer.take_removal,),
     W.CLOCK_STEPPED: (answer.shift_clock, answer.stay_blind),
     W.MAINTENANCE: (life.take_maintenance,),
 }
@@ -212,6 +215,10 @@ TABLE: dict[tuple[Phase, What], Row] = {
     (_RECOVERED, W.RESOLVE): _row(_NONE, publish.closed, answer.close),
     (_OPEN, W.RESOLVE): _row(_OPEN, answer.refuse_still_holds),
     (_INTERNAL, W.RESOLVE): _row(_INTERNAL, answer.refuse_internal),
+    # Whether it still holds nobody can say: the person's word ends it.
+    (_RECOVERED, W.RESOLVE_REMOVED): _row(_NONE, publish.closed, answer.close),
+    (_OPEN, W.RESOLVE_REMOVED): _row(_NONE, publish.closed, answer.close),
+    (_INTERNAL, W.RESOLVE_REMOVED): _row(_NONE, answer.close),
     (_RECOVERED, W.CLOSED_BY_VENDOR): _row(_NONE, publish.closed, answer.close),
     (_OPEN, W.CLOSED_BY_VENDOR): _row(_NONE, publish.closed, answer.close),
     (_INTERNAL, W.CLOSED_BY_VENDOR): _row(_INTERNAL, answer.refuse_internal),
@@ -247,7 +254,7 @@ TABLE: dict[tuple[Phase, What], Row] = {
     **{
         (_NONE, w): _row(_NONE, answer.refuse_none_open)
         for w in (
-            *(W.ACK, W.NOTE, W.RESOLVE, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
+            *(W.ACK, W.NOTE, W.RESOLVE, W.RESOLVE_REMOVED, W.ADOPT, W.CLOSED_BY_VENDOR, W.MISADDRESSED),
             *(W.LIFE, W.SEVERITY_SET, W.CONFIRM, W.CONSENT, W.DECLINE, W.TELL, W.UNREACHED, W.PUBLISH),
         )
     },
@@ -266,10 +273,10 @@ def step(state: ServiceState, event: Event) -> Step:
         if draft.state.maintenance:
             if draft.state.incident is None:
                 _silence(draft)
-        elif draft.state.silenced:
-            _take_up(draft, [h for h in draft.state.held if h.matter in draft.state.silenced])
-        elif draft.state.incident is None and draft.state.held:
-            _take_up(draft, list(draft.state.held))
+            continue
+        if draft.state.incident is None and not draft.state.measured:
+            _forget(draft)
+        _take_up(draft)
     return draft.done()
 
 
@@ -288,17 +295,32 @@ def _silence(draft: Draft) -> None:
         draft.state = replace(draft.state, silenced=silenced)
 
 
-def _take_up(draft: Draft, held: list[ConditionRaised]) -> None:
+def _forget(draft: Draft) -> None:
+    """The service is no longer configured, and no incident needs to know: whether what held still does nobody can say."""
+    gone = {h.matter for h in draft.state.judged()}
+    if gone:
+        held = tuple(h for h in draft.state.held if h.matter not in gone)
+        silenced = tuple(matter for matter in draft.state.silenced if matter not in gone)
+        draft.state = replace(draft.state, held=held, silenced=silenced)
+
+
+def _take_up(draft: Draft) -> None:
     """What still holds acts now: after an incident was closed, or when a maintenance window has ended.
 
-    The agreement's matters come first.
+    The agreement's matters come first. What was judged of a service that is no longer configured waits until it is again.
     """
-    plan = draft.plan
+    state, plan = draft.state, draft.plan
+    held = [h for h in state.held if state.incident is None or h.matter in state.silenced]
+    if not state.measured:
+        held = [h for h in held if h not in state.judged()]
     matters = [h for h in held if plan.severity_of(h)] + [
         h for h in held if plan.severity_of(h) is None and plan.on_call_alone(h)
     ]
-    left = tuple(h for h in draft.state.held if h not in matters) if matters else draft.state.held
-    draft.state = replace(draft.state, held=left, silenced=())
+    taken = {h.matter for h in held}
+    silenced = tuple(matter for matter in state.silenced if matter not in taken)
+    if matters or silenced != state.silenced:
+        left = tuple(h for h in state.held if h not in matters)
+        draft.state = replace(state, held=left, silenced=silenced)
     for one in matters:
         _apply(draft, one)
 
@@ -308,7 +330,7 @@ def _now(event: Event) -> int:
     match event:
         case Result():
             return event.result.at
-        case Started() | Entry() | Reloaded():
+        case Started() | Entry() | Reloaded() | Removed():
             return event.at
         case _:
             return event.second * SECOND

@@ -8,7 +8,7 @@ from rules.contracts.clauses import Mark
 from rules.incident_clocks import mark, resettle, shift_all, stop_all
 from rules.incident_consent import end_ask
 from rules.incident_draft import SECOND, Draft
-from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Result, Started
+from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Removed, Result, Started
 from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
 from rules.incident_oncall import page_each, resolve_topic, stop_paging
@@ -257,6 +257,9 @@ _PARTS = (
 
 def take_plan(d: Draft, e: Reloaded) -> None:
     """Go on by the new configuration, and write down which parts of the plan it changed."""
+    if not d.state.measured:
+        d.state = replace(d.state, measured=True)
+        d.record(RecordKind.PUT_BACK)
     if e.plan == d.plan:
         return
     changed = [name for name in _PARTS if getattr(e.plan, name) != getattr(d.plan, name)]
@@ -264,6 +267,13 @@ def take_plan(d: Draft, e: Reloaded) -> None:
     d.record(RecordKind.PLAN, changed=changed)
     if d.state.incident:
         resettle(d)
+
+
+def take_removal(d: Draft, _: Removed) -> None:
+    """Nobody measures the service any more. What holds is known no better; an incident that is open goes on."""
+    if d.state.measured:
+        d.state = replace(d.state, measured=False)
+        d.record(RecordKind.REMOVED)
 
 
 def shift_clock(d: Draft, e: ClockStepped) -> None:

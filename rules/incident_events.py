@@ -143,9 +143,16 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """The service is configured differently from now on (or, after a restart, as it was)."""
+    """The service is configured differently from now on (or as it was: after a restart, or put back)."""
 
     plan: "Plan"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The service is no longer configured (UTC ns): nobody judges whether what holds still does, until it is `Reloaded`."""
+
     at: int
 
 
@@ -158,7 +165,16 @@ class ClockStepped:
 
 
 Event: TypeAlias = (
-    ConditionRaised | ConditionCleared | Started | Result | Tick | Entry | Reloaded | ClockStepped | Maintenance
+    ConditionRaised
+    | ConditionCleared
+    | Started
+    | Result
+    | Tick
+    | Entry
+    | Reloaded
+    | Removed
+    | ClockStepped
+    | Maintenance
 )
 
 
@@ -190,6 +206,8 @@ class RecordKind(StrEnum):
     ADOPTED = "adopted"
     REFUSED = "refused"  # an entry that made no sense then
     PLAN = "plan"
+    REMOVED = "removed"  # the service is no longer configured
+    PUT_BACK = "put_back"  # it is configured again
     CLOCK = "clock"  # the machine's clock was set
     REOPENED = "reopened"
     LIFE = "life"  # a step in the life of the ticket: intake, first response, update, ...

@@ -63,6 +63,7 @@ def write(state: ServiceState) -> str:
         "closed": asdict(state.closed) if state.closed else None,
         "maintenance": state.maintenance,
         "silenced": state.silenced,
+        "measured": state.measured,
     }
     rest = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
     return f'{{"plan":{state.plan.json},{rest[1:]}'
@@ -83,6 +84,7 @@ def read(text: str) -> ServiceState:
             closed=_incident(plain["closed"]) if plain["closed"] else None,
             maintenance=tuple(plain["maintenance"]),
             silenced=_matters(plain["silenced"]),
+            measured=plain.get("measured", True),  # an earlier program did not write it
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not the state of a service's incident: {error}") from error

@@ -240,7 +240,8 @@ class ServiceState:
     `held`: the conditions that hold now, whether or not there is an incident. `last`: the number (UTC seconds) in the
     newest incident's id. `blind_until`: UTC second up to which a clock set back keeps us from judging; 0: it does not.
     `closed`: the newest incident that was closed, so that it can be reopened. `maintenance`: titles of the windows that are
-    on; `silenced`: what was raised within one, and acts when the last of them ends.
+    on; `silenced`: what was raised within one, and acts when the last of them ends. `measured`: the service is configured, so
+    that what holds is cleared once it holds no longer.
     """
 
     plan: Plan
@@ -251,6 +252,7 @@ class ServiceState:
     closed: Incident | None = None
     maintenance: tuple[str, ...] = ()
     silenced: tuple[Matter, ...] = ()
+    measured: bool = True
 
     @property
     def phase(self) -> Phase:
@@ -258,6 +260,10 @@ class ServiceState:
 
     def holds(self, condition: Condition, scope: str) -> ConditionRaised | None:
         return next((h for h in self.held if h.condition is condition and h.scope == scope), None)
+
+    def judged(self) -> tuple[ConditionRaised, ...]:
+        """What holds as closed seconds tell: neither a clock set back nor a mailbox out of reach."""
+        return tuple(h for h in self.held if h.scope != CLOCK and not h.scope.startswith(MAILBOX))
 
     def agreed(self) -> tuple[ConditionRaised, ...]:
         """What holds and belongs to the open incident as a matter of the agreement's."""

@@ -12,6 +12,7 @@ from rules.incident_events import (
     Event,
     Maintenance,
     Reloaded,
+    Removed,
     Result,
     Started,
     Tick,
@@ -47,6 +48,7 @@ class What(Enum):
     NOTE = auto()
     PUBLISH = auto()
     RESOLVE = auto()
+    RESOLVE_REMOVED = auto()  # of a service that is no longer configured
     ADOPT = auto()
     CLOSED_BY_VENDOR = auto()
     REOPEN = auto()
@@ -60,6 +62,7 @@ class What(Enum):
     MAINTENANCE = auto()
     MISADDRESSED = auto()  # an entry for an incident that is not the open one
     RELOADED = auto()
+    REMOVED = auto()
     CLOCK_STEPPED = auto()
 
 
@@ -101,10 +104,15 @@ def what(state: ServiceState, event: Event) -> What:
         case Tick():
             return What.TICK
         case Entry():
-            other = state.incident is not None and event.incident not in ("", state.incident.id)
-            return What.MISADDRESSED if other else _ENTRIES[event.kind]
+            if state.incident is not None and event.incident not in ("", state.incident.id):
+                return What.MISADDRESSED
+            if event.kind is EntryKind.RESOLVE and not state.measured:
+                return What.RESOLVE_REMOVED
+            return _ENTRIES[event.kind]
         case Reloaded():
             return What.RELOADED
+        case Removed():
+            return What.REMOVED
         case Maintenance():
             return What.MAINTENANCE
     return What.CLOCK_STEPPED

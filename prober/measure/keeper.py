@@ -13,24 +13,19 @@ from rules.acts import Act, ActResult
 from rules.conditions import NOTHING_FURTHER, Conditions, Further
 from rules.contracts.clauses import Mark
 from rules.incident import (
-    CLOCK,
     ClockStepped,
-    Entry,
-    EntryKind,
     Event,
-    Maintenance,
-    Phase,
     Plan,
     Record,
     RecordKind,
     Reloaded,
+    Removed,
     Result,
     ServiceState,
     Started,
     Tick,
     step,
 )
-from rules.incident_state import MAILBOX
 from rules.model import Cell
 from rules.persistence import Rule
 from rules.slices import Work, by_slices, whole
@@ -80,7 +75,6 @@ class Keeper:
         self._snapshot = self._conditions.snapshot()
         if not layout.lanes and spells is not None:  # no longer configured: what is known is kept, should it come back
             self._snapshot = json.loads(spells)
-        self._measured = bool(layout.lanes)
         self.closed = memory.closed
         self._heads = {head.id: head for head in heads}
         self.cell: Cell | None = None
@@ -138,15 +132,17 @@ class Keeper:
         self.layout, self._conditions, self._series, self._enrich = layout, conditions, series, enrich
         return self.take(Reloaded(plan, at))
 
-    def retire(self) -> Transaction:
-        """The service is no longer in the configuration: its runs end; its incident stays as it is."""
-        self._measured, self._snapshot = False, self._conditions.snapshot()
-        return Transaction(runs=self._series.end(self.closed) if self.closed is not None else ())
+    def retire(self, at: int) -> Outcome:
+        """The service is no longer in the configuration (since `at`, UTC ns): its runs end; its incident stays open."""
+        if self.layout.lanes:
+            self._snapshot = self._conditions.snapshot()
+        outcome = self.take(Removed(at))
+        runs = self._series.end(self.closed) if self.closed is not None else ()
+        return replace(outcome, work=replace(outcome.work, runs=runs))
 
     def memory(self) -> Memory:
         """What a later keeper of the service needs, once this one is retired."""
-        conditions = self._conditions.snapshot() if self._measured else self._snapshot
-        states = {"incident": self.state.to_json(), "conditions": json.dumps(conditions)}
+        states = {"incident": self.state.to_json(), "conditions": json.dumps(self._snapshot)}
         return Memory(self.layout.service, self.closed, {}, states)
 
     @property
@@ -187,11 +183,7 @@ class Keeper:
         acts: list[Act] = []
         withdraw: list[str] = []
         refused = ""
-        states: dict[tuple[str, str], str] = {}
         for event in events:
-            if self._ends_unmeasured(event):
-                self._forget()
-                states[self.layout.service, "conditions"] = json.dumps(self._snapshot)
             taken = step(self.state, event)
             self.state = taken.state
             records += taken.records
@@ -202,8 +194,12 @@ class Keeper:
         if self.state is before and not records and not attempts:
             return Outcome(Transaction(), refused=refused)
         name = self.layout.service
+        states = {(name, "incident"): self.state.to_json()} if self.state is not before else {}
+        if not self.state.measured and before.judged() and not self.state.judged():  # forgotten: it is judged anew
+            self._snapshot = {}
+            states[name, "conditions"] = json.dumps(self._snapshot)
         work = Transaction(
-            states={**states, (name, "incident"): self.state.to_json()} if self.state is not before else {},
+            states=states,
             incidents=tuple(self._head(records)),
             records=tuple(records),
             acts=tuple(acts),
@@ -211,32 +207,6 @@ class Keeper:
             attempts=attempts,
         )
         return Outcome(work, tuple(acts), tuple(withdraw), tuple(records), True, refused)
-
-    def _ends_unmeasured(self, event: Event) -> bool:
-        """The service is no longer configured, and its incident is closed, or a window ends in which nothing has opened one.
-
-        Whether what held still does nobody can say any more, so that it opens no next incident: it is forgotten, and judged
-        anew should the service come back.
-        """
-        if self._measured:
-            return False
-        incident = self.state.incident
-        if incident is None:
-            return isinstance(event, Maintenance) and not event.begins
-        closing = {
-            Phase.OPEN: (EntryKind.CLOSED_BY_VENDOR,),
-            Phase.RECOVERED: (EntryKind.CLOSED_BY_VENDOR, EntryKind.RESOLVE),
-        }
-        if not isinstance(event, Entry) or event.incident not in ("", incident.id):
-            return False
-        return event.kind in closing.get(incident.phase, ())
-
-    def _forget(self) -> None:
-        """Of what holds, what was judged from closed seconds; a clock set back and mailboxes out of reach are told otherwise."""
-        held = tuple(h for h in self.state.held if h.scope == CLOCK or h.scope.startswith(MAILBOX))
-        kept = {h.matter for h in held}
-        silenced = tuple(matter for matter in self.state.silenced if matter in kept)
-        self.state, self._snapshot = replace(self.state, held=held, silenced=silenced), {}
 
     def tick(self, second: int) -> Outcome:
         """Time has passed, whether or not a second closed."""

@@ -108,7 +108,9 @@ class Station:
         keeper = self.gone[service] = self.keepers.pop(service)
         self._changes.pop(service, None)
         assert self.measure is not None
-        self._writer.submit(replace(keeper.retire(), figures=self.measure.figures.minutes.rest(service)))
+        outcome = keeper.retire(self.measure.utc())
+        figures = self.measure.figures.minutes.rest(service)
+        self.carry_out(keeper, replace(outcome, work=replace(outcome.work, figures=figures)))
 
     def failed(self, lane: Lane, call: Call, finding: Finding) -> None:
         self.evidence.offer(lane, call, finding)
@@ -248,7 +250,7 @@ class Station:
         self.errands.made(outcome.acts, keeper.layout.service)
         self.errands.unwanted(outcome.withdraw)
         work = outcome.work
-        if not (work.closed or work.states or work.records or work.acts or work.attempts or work.runs):
+        if not (work.closed or work.states or work.records or work.acts or work.attempts or work.runs or work.figures):
             return
         if not (outcome.acts or outcome.withdraw):
             self._writer.submit(work)
@@ -274,7 +276,9 @@ class Station:
 
     def leave(self, keeper: Keeper) -> None:
         """A service that the store knows and the configuration does not: its incident stays as it is."""
+        assert self.measure is not None
         self.gone[keeper.layout.service] = keeper
+        self.carry_out(keeper, keeper.retire(self.measure.utc()))
 
     def _all(self) -> Iterator[Keeper]:
         yield from self.keepers.values()

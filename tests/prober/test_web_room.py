@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from asking import NOW, Desk
 from html_page import Html
-from room_story import HOSTILE, RAW, TOKEN, Story, in_the_middle, raw
+from room_story import HOSTILE, NS, RAW, TOKEN, Story, in_the_middle, raw
 
 from prober.store import IncidentHead, StoredRecord, Transaction
 from prober.web.room.clocks import runs_of
 from prober.web.room.trail import line_of
 from rules.acts import ActKind, Outcome
 from rules.clocks import Standing
-from rules.incident import EntryKind, RecordKind
+from rules.incident import EntryKind, RecordKind, Removed
 from rules.model import Condition
 
 Begin = Callable[..., Story]
@@ -99,6 +99,23 @@ def test_what_concerns_us_alone_has_no_ticket_and_ends_by_itself(begin: Begin) -
     room = Html(desk_of(story).ask(there).text)
     assert "it concerned on-call alone, and is over" in room.inside("steps")
     assert "not yet" not in room.inside("episodes")
+
+
+@pytest.mark.parametrize("condition", [Condition.UNAVAILABLE, Condition.FAILING])
+def test_nobody_waits_for_the_recovery_of_a_service_that_is_no_longer_configured(
+    begin: Begin, condition: Condition
+) -> None:
+    story = begin().down(condition)
+    assert "agreed resolved" not in room_of(story).said
+    room = room_of(story.event(Removed(story.now * NS)))
+    assert "the service is no longer in it: nobody measures it" in room.inside("what")
+    assert "agreed resolved" in room.inside("steps")
+    assert "taken out of the configuration" in room.inside("trail")
+    there = story.room
+    story.enter(EntryKind.RESOLVE)
+    closed = Html(desk_of(story).ask(there).text)
+    assert (story.refused, "no longer in it" in closed.said) == ("", False)
+    assert "State Closed" in closed.inside("what")
 
 
 def test_an_endpoint_is_named_once_and_as_it_is_written(begin: Begin) -> None:

@@ -20,6 +20,7 @@ from rules.incident import (
     Record,
     RecordKind,
     Reloaded,
+    Removed,
     Result,
     ServiceState,
     Started,
@@ -31,6 +32,12 @@ from rules.model import Condition
 
 NS = 10**9
 T0 = 1_795_341_600  # 2026-11-22T10:00:00Z
+
+#: What the acts of a first episode are called.
+TICKET = "1/ticket/mail/open"
+CALL = "1/hotline/call/call"
+PAGE = "1/page/pager/open"
+RESOLVE = "1/page_resolve/pager/open"
 
 #: The agreement as it stands, and one of it that has a severity for persistent Unavailability alone.
 AGREEMENT = packs.load("bird-email-enterprise", Path()).settled({})
@@ -102,6 +109,9 @@ class Story:
     def reloaded(self, at: int, **changes: Any) -> list[str]:
         return names(self.tell(Reloaded(replace(self.state.plan, **changes), (T0 + at) * NS)).acts)
 
+    def removed(self, at: int) -> list[str]:
+        return names(self.tell(Removed((T0 + at) * NS)).acts)
+
     def clock(self, at: int, delta: float) -> list[str]:
         return names(self.tell(ClockStepped(round(delta * NS), T0 + at)).acts)
 
@@ -136,6 +146,27 @@ class Story:
 
     def tickets(self) -> set[str]:
         return {a.id for a in self.acts if a.kind is ActKind.TICKET}
+
+
+def an_outage(**changes: object) -> Story:
+    """Unavailable is persistent; the ticket's first attempt begins a second later."""
+    s = Story(**changes)
+    s.raised(0)
+    if s.tickets():
+        s.started(1, s.id(TICKET))
+    return s
+
+
+def with_ticket() -> Story:
+    s = an_outage()
+    s.accepted(2, s.id(TICKET))
+    return s
+
+
+def recovered_with_ticket() -> Story:
+    s = with_ticket()
+    s.cleared(300, last=T0 + 179)
+    return s
 
 
 def short(act: str) -> str:

@@ -3,7 +3,23 @@
 import json
 
 import pytest
-from incident_story import BIRD, NS, PLAN, T0, Story, names, pack_with, short
+from incident_story import (
+    BIRD,
+    CALL,
+    NS,
+    PAGE,
+    PLAN,
+    RESOLVE,
+    T0,
+    TICKET,
+    Story,
+    an_outage,
+    names,
+    pack_with,
+    recovered_with_ticket,
+    short,
+    with_ticket,
+)
 
 from rules.acts import ActKind, Outcome
 from rules.incident import (
@@ -21,32 +37,6 @@ from rules.incident import (
 )
 from rules.incident_draft import Draft
 from rules.model import Condition
-
-TICKET = "1/ticket/mail/open"
-CALL = "1/hotline/call/call"
-PAGE = "1/page/pager/open"
-RESOLVE = "1/page_resolve/pager/open"
-
-
-def an_outage(**changes: object) -> Story:
-    """Unavailable is persistent; the ticket's first attempt begins a second later."""
-    s = Story(**changes)
-    s.raised(0)
-    if s.tickets():
-        s.started(1, s.id(TICKET))
-    return s
-
-
-def with_ticket() -> Story:
-    s = an_outage()
-    s.accepted(2, s.id(TICKET))
-    return s
-
-
-def recovered_with_ticket() -> Story:
-    s = with_ticket()
-    s.cleared(300, last=T0 + 179)
-    return s
 
 
 class TestPersistentUnavailability:
@@ -476,7 +466,9 @@ class TestOnCallAlone:
         s = Story()
         assert s.raised(0, Condition.PARTIAL, "api/account") == []
         assert s.kinds() == [RecordKind.RAISED]
+        before = s.state
         assert s.tick(1) == []
+        assert s.state is before, "time alone changes nothing, so that nothing is written down every second"
         assert s.cleared(100, Condition.PARTIAL, "api/account") == []
         assert s.kinds() == [RecordKind.CLEARED]
         assert s.state.held == ()

@@ -3,18 +3,12 @@
 from typing import Any
 
 import pytest
-from incident_story import T0, Story, pack_with
+from incident_story import CALL, PAGE, RESOLVE, T0, TICKET, Story, pack_with
 
 from rules.acts import Outcome
 from rules.incident import EntryKind, Mode, Phase, RecordKind, Status
 from rules.model import Condition
 
-PAGE, TICKET, CALL, RESOLVE = (
-    "1/page/pager/open",
-    "1/ticket/mail/open",
-    "1/hotline/call/call",
-    "1/page_resolve/pager/open",
-)
 BOTH = pack_with(conditions={"unavailable": "critical", "partial": "non-critical"})
 
 

@@ -1,17 +1,11 @@
 """On-call's levels, pages that are repeated until somebody acknowledges, and maintenance windows."""
 
-from incident_story import AGREEMENT, NS, T0, Story, pack_with
+from incident_story import AGREEMENT, CALL, NS, PAGE, RESOLVE, T0, TICKET, Story, pack_with
 
 from rules.acts import Outcome
 from rules.incident import EntryKind, Level, Phase, RecordKind
 from rules.model import Condition
 
-PAGE, TICKET, CALL, RESOLVE = (
-    "1/page/pager/open",
-    "1/ticket/mail/open",
-    "1/hotline/call/call",
-    "1/page_resolve/pager/open",
-)
 LEVELS = (Level(600, ("second",)), Level(1800, ("boss", "chief")))
 
 

@@ -27,6 +27,7 @@ from rules.incident import (
     Plan,
     RecordKind,
     Reloaded,
+    Removed,
     Result,
     ServiceState,
     Started,
@@ -129,6 +130,7 @@ events: st.SearchStrategy[Event] = st.one_of(
         when=st.just(0) | seconds,
     ),
     st.builds(Reloaded, plan=plans, at=instants),
+    st.builds(Removed, at=instants),
     st.builds(Maintenance, second=seconds, title=st.sampled_from(["disks", "network"]), begins=st.booleans()),
     st.builds(ClockStepped, delta=st.integers(-100 * NS, 100 * NS), second=seconds),
 )
@@ -306,6 +308,15 @@ class Incidents(RuleBasedStateMachine):
         self.tell(Entry(kind, "ann", "", self.now * NS, ticket, value="non-critical"))
 
     @rule()
+    def removed(self) -> None:
+        self.tell(Removed(self.now * NS))
+
+    @rule()
+    @precondition(lambda self: not self.state.measured)
+    def put_back(self) -> None:
+        self.tell(Reloaded(self.state.plan, self.now * NS))
+
+    @rule()
     def restarted(self) -> None:
         self.state = ServiceState.from_json(self.state.to_json())
 
@@ -319,7 +330,9 @@ class Incidents(RuleBasedStateMachine):
         if not hasattr(self, "state"):
             return
         assert (self.state.phase is Phase.NONE) == (set(self.opened) == set(self.closed))
-        if self.state.maintenance:
+        if not self.state.measured and self.state.phase is Phase.NONE and not self.state.maintenance:
+            assert self.state.judged() == ()
+        if self.state.maintenance or not self.state.measured:
             return
         assert self.state.silenced == ()
         mapped = [h for h in self.state.held if self.state.plan.severity_of(h)]

@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from incident_story import PLAN, Story
+from incident_story import CALL, PAGE, PLAN, TICKET, Story
 
 from rules.acts import Outcome
 from rules.incident import EntryKind, Level, Mode
 from rules.model import Condition
 
-PAGE, TICKET, CALL = "1/page/pager/open", "1/ticket/mail/open", "1/hotline/call/call"
 GONE = "no receiver of this name is configured"
 
 

@@ -45,7 +45,8 @@ class Room:
 
     `reopenable`: it is the newest that was closed, and no other one is open. `asks_until`: UTC seconds, 0: nothing is asked.
     `observed`: the service is only observed, so that nothing goes to the vendor by itself. `page_read`: the vendor's status
-    page is configured, so that it is read while the incident is open.
+    page is configured, so that it is read while the incident is open. `removed`: the service is no longer configured, so that
+    nobody can say whether what held still does.
     """
 
     head: IncidentHead
@@ -61,6 +62,7 @@ class Room:
     acknowledged_by: str
     asks_until: int
     reopenable: bool
+    removed: bool
     severities: tuple[tuple[str, str], ...]
     why: tuple[Why, ...]
     meaning: str
@@ -127,6 +129,7 @@ def read(reader: Reader, incident: str, settings: Settings, redactor: Redactor, 
         acknowledged_by=line(mine.acknowledged_by) if mine is not None else "",
         asks_until=mine.ask.until // 10**9 if mine is not None and mine.ask is not None else 0,
         reopenable=_reopenable(state, head),
+        removed=mine is not None and state is not None and not state.measured,
         severities=tuple((s.name, s.title) for s in plan.pack.severities) if plan is not None else (),
         why=reasons_why(act, state if mine is not None else None),
         meaning=view.meaning if view is not None else "",

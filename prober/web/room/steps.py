@@ -84,6 +84,8 @@ def steps_of(room: Room) -> tuple[Step, ...]:
     kinds = set(_BY_PHASE.get(room.phase, ()))
     if room.asks_until:
         kinds |= {K.CONSENT, K.DECLINE}
+    if room.removed:
+        kinds |= {K.RESOLVE}
     if room.reopenable:
         kinds |= {K.REOPEN}
     return tuple(step for kind, step in STEPS.items() if kind in kinds)

@@ -239,6 +239,8 @@ _WORDS: Mapping[str, Words] = {
     K.ADOPTED: _with("Ticket adopted", "ticket"),
     K.REFUSED: _refused,
     K.PLAN: _with("The configuration changed", "changed"),
+    K.REMOVED: _saying("The service was taken out of the configuration: nobody measures it"),
+    K.PUT_BACK: _saying("The service is configured again, and measured"),
     K.CLOCK: _stepped,
     K.REOPENED: _saying("Reopened: what was closed is not resolved"),
     K.LIFE: lambda d: STEPS.get(line(d.get("step")), line(d.get("step")) or "A step in the ticket's life"),
