@@ -19,6 +19,8 @@ from rules.model import Condition
 MONTH = 30 * 86_400_000  # ms: thirty days
 #: What is looked for whatever the configuration says.
 _ALWAYS = (Condition.UNAVAILABLE, Condition.PARTIAL, Condition.FAILING, Condition.BLIND)
+#: Where PagerDuty takes events (events., events.eu.), and how long its integration keys are (its Events API v2: routing_key).
+_PAGERDUTY, _ROUTING_KEY = ".pagerduty.com", 32
 #: Characters of a token that nobody guesses in years, random ones.
 _TOKEN = 16
 
@@ -58,6 +60,7 @@ def warnings(settings: Settings, base: Path) -> Iterator[str]:
         )
     if not settings.on_call:
         yield "on_call: nobody is paged; write at least one receiver."
+    yield from _keys(settings)
     yield from _resolves(settings)
     if _mails(settings) and not settings.relays:
         yield "relays: tickets or pages go by mail, and there is no relay that takes it; none can leave."
@@ -67,6 +70,19 @@ def warnings(settings: Settings, base: Path) -> Iterator[str]:
         yield from _service(f"services.{name}", service, base)
     for where, endpoint in _all(settings):
         yield from _endpoint(where, endpoint)
+
+
+def _keys(settings: Settings) -> Iterator[str]:
+    """PagerDuty answers a key of another length with 400, which nobody sees before the first page."""
+    for index, receiver in enumerate(settings.on_call):
+        own = receiver.pagerduty
+        if own is None or own.routing_key is None or not (urlsplit(own.url).hostname or "").endswith(_PAGERDUTY):
+            continue
+        if (length := len(own.routing_key.get_secret_value())) != _ROUTING_KEY:
+            yield (
+                f"on_call[{index}].pagerduty.routing_key: has {length} characters, and PagerDuty's integration keys have"
+                f" {_ROUTING_KEY}: copy it from an Events API v2 integration."
+            )
 
 
 def _resolves(settings: Settings) -> Iterator[str]:

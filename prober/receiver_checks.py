@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from prober.receivers import (
+    AlertmanagerReceiver,
     AppriseReceiver,
     JiraReceiver,
     PagerdutyReceiver,
@@ -25,9 +27,30 @@ _SHORTEST_KEY = 8  # RFC 3414 11.2: a password has 8 characters or more
 
 def check(receiver: Section) -> Iterator[Found]:
     """All that is wrong with a receiver's own section, but for its headers and files."""
+    yield from _address(receiver)
     found = _CHECKS.get(type(receiver))
     if found is not None:
         yield from found(receiver)
+
+
+#: Where a service's own API begins below its address, which we append ourselves.
+_OWN_PATHS: Mapping[type[Section], str] = {
+    AlertmanagerReceiver: "/api/v2",
+    ZendeskReceiver: "/api/v2",
+    JiraReceiver: "/rest",
+    TwilioReceiver: "/2010-04-01",
+    StatuspageReceiver: "/v1",
+}
+
+
+def _address(receiver: Any) -> Iterator[Found]:
+    """An address copied together with the path of the API leads nowhere."""
+    own = _OWN_PATHS.get(type(receiver))
+    if own is not None and f"{own}/" in f"{urlsplit(receiver.url).path}/":
+        yield (
+            ("url",),
+            f"names a path of the API ({own}); write the address before it: {receiver.url.partition(own)[0]}",
+        )
 
 
 def _missing(receiver: Any, *keys: str) -> Iterator[Found]:

@@ -64,6 +64,24 @@ def test_a_token_that_can_be_guessed_is_warned_of_and_not_shown(tmp_path: Path) 
     assert warnings_of(WELL + "web: {token: 8f14e45fceea167a}\n", tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("key", "url", "warned"),
+    [
+        ("a" * 20, "", True),  # as of the REST API
+        ("a" * 20, ', url: "https://events.eu.pagerduty.com/v2/enqueue"', True),
+        ("a" * 20, ', url: "https://pager.example.com/v2/enqueue"', False),  # what stands in for it has keys of its own
+        ("a" * 32, "", False),
+    ],
+)
+def test_a_pagerduty_key_of_another_length_is_warned_of_and_not_shown(
+    key: str, url: str, warned: bool, tmp_path: Path
+) -> None:
+    said = warnings_of(WELL.replace(ON_CALL, f"on_call: [{{pagerduty: {{routing_key: {key}{url}}}}}]\n"), tmp_path)
+    assert bool(said) is warned
+    assert all(one.startswith("on_call[0].pagerduty.routing_key: has 20 characters") for one in said)
+    assert key not in "".join(said)
+
+
 TEMPLATE = """\
 on_call:
   - template:
