@@ -38,7 +38,7 @@ STEPS = {
 _TIMEOUT = 15.0  # seconds
 
 
-class _Mixed(argparse.ArgumentParser):
+class Mixed(argparse.ArgumentParser):
     """Takes the text after options too (`update ID --when -10m "they look"`): argparse gives it up once an option has come."""
 
     _within = False
@@ -53,9 +53,8 @@ class _Mixed(argparse.ArgumentParser):
             self._within = False
 
 
-def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(actions: "argparse._SubParsersAction[Mixed]") -> None:
     """The actions' arguments."""
-    actions._parser_class = _Mixed  # noqa: SLF001 - there is no public way to have another class than the parent's
     for action, (kind, purpose) in STEPS.items():
         parser = actions.add_parser(action, help=purpose, description=f"Enter a step: {purpose}.")
         stored.takes_times(parser)

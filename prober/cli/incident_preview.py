@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prober import instants, rehearsal
 from prober.cli import stored
+from prober.cli.incident_entries import Mixed
 from prober.errors import Exit
 from prober.receivers import Receiver
 from prober.rehearsal import Rehearsal
@@ -31,7 +32,7 @@ _SPOKEN = frozenset({"twilio"})
 _MAILED = frozenset({"email"})
 
 
-def add(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(actions: "argparse._SubParsersAction[Mixed]") -> None:
     parser = actions.add_parser(
         "preview",
         help="show every text and script beforehand, for a made-up incident",

@@ -17,7 +17,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     formats = ("table", "jsonl")
     stored.add_arguments(parser, formats)
     parser.set_defaults(action="list", service=None)
-    actions = parser.add_subparsers(title="what to do (default: list)", metavar="ACTION", dest="action")
+    title = "what to do (default: list)"
+    actions = parser.add_subparsers(title=title, metavar="ACTION", dest="action", parser_class=incident_entries.Mixed)
     lister = actions.add_parser(
         "list", help="list incidents, oldest first", description="List incidents, oldest first."
     )

@@ -86,6 +86,8 @@ class Email:
                 return delivered
             failures.append(delivered)
         permanent = all(f.outcome is Outcome.PERMANENT for f in failures)
+        if permanent:
+            self._forget(key)
         return Delivered(Outcome.PERMANENT if permanent else Outcome.TRANSIENT, "; ".join(f.detail for f in failures))
 
     def _forget(self, key: str) -> None:
