@@ -11,7 +11,7 @@ from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Removed, Result, Started
 from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
-from rules.incident_oncall import page_each, resolve_topic, stop_paging
+from rules.incident_oncall import page_each, repeat_anew, resolve_topic, stop_paging
 from rules.incident_redirect import redirect
 from rules.incident_state import Phase, Status, Ticket
 from rules.incident_ticket import drop_held_notes, send_held_notes
@@ -267,6 +267,8 @@ def take_plan(d: Draft, e: Reloaded) -> None:
     d.record(RecordKind.PLAN, changed=changed)
     if d.state.incident:
         resettle(d)
+        if "page_again" in changed:
+            repeat_anew(d)
 
 
 def take_removal(d: Draft, _: Removed) -> None:

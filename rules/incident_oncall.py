@@ -91,11 +91,23 @@ def page_anew(d: Draft, refused: Made) -> bool:
 
 
 def _await_answer(d: Draft, step: str) -> None:
-    """From now on the next levels are paged, and this page is repeated, until somebody acknowledges."""
-    plan = d.plan
-    if d.incident.paging is None and (plan.further or plan.page_again) and not d.state.maintenance:
-        again = d.now + plan.page_again * SECOND if plan.page_again else 0
-        d.change(paging=Paging(step, d.now, again=again))
+    """From now on the next levels are paged, and this page is repeated, until somebody acknowledges.
+
+    It is remembered where there is neither, since a reload may bring both.
+    """
+    if d.incident.paging is None and not d.state.maintenance:
+        d.change(paging=Paging(step, d.now, again=_again(d)))
+
+
+def _again(d: Draft) -> int:
+    """When the page is repeated next (UTC ns), 0: never."""
+    return d.now + d.plan.page_again * SECOND if d.plan.page_again else 0
+
+
+def repeat_anew(d: Draft) -> None:
+    """The plan repeats pages at other times, or has begun or ceased to: from now on by that."""
+    if d.incident.paging:
+        d.change(paging=replace(d.incident.paging, again=_again(d)))
 
 
 def page_on(d: Draft, _: object = None) -> None:
@@ -126,7 +138,7 @@ def _next_level(d: Draft, paging: Paging, text: str) -> None:
 
 def _repeat(d: Draft, paging: Paging) -> None:
     n = paging.repeats + 1
-    d.change(paging=replace(paging, repeats=n, again=d.now + d.plan.page_again * SECOND))
+    d.change(paging=replace(paging, repeats=n, again=_again(d)))
     reached = (*d.plan.on_call, *_levels(d, paging.level))
     page_these(d, reached, paging.step, _cause(d, paging), _topic(d, paging), repeat=n, text=_unanswered(paging))
 

@@ -136,6 +136,41 @@ class TestRepeats:
         s.tick(600)
         assert s.tick(800) == ["1/page/pager/open~2", "1/page/second/open~2"]
 
+    def test_a_reload_that_repeats_pages_no_longer_makes_no_flood(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.reloaded(100, page_again=0)
+        assert [s.tick(at) for at in (300, 301, 302)] == [[], [], []]
+
+    def test_a_reload_that_repeats_pages_more_often_counts_from_then(self) -> None:
+        s = Story(page_again=3600)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.reloaded(100, page_again=60)
+        assert s.tick(159) == []
+        assert s.tick(160) == ["1/page/pager/open~1"]
+        s.reloaded(170, title="Mail")
+        assert s.tick(220) == ["1/page/pager/open~2"]
+
+    def test_a_reload_that_brings_levels_and_repeats_is_for_the_page_that_nobody_took_too(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.reloaded(1000, page_again=300, further=LEVELS)
+        assert s.tick(1001) == ["1/page/second/open"]
+        assert s.tick(1300) == ["1/page/pager/open~1", "1/page/second/open~1"]
+        s.entry(1301, EntryKind.ACK)
+        assert s.tick(5000) == []
+
+    def test_a_reload_that_brings_them_pages_nobody_once_somebody_has_it(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.entry(10, EntryKind.ACK)
+        s.reloaded(1000, page_again=300, further=LEVELS)
+        assert [s.tick(at) for at in (1001, 1300, 5000)] == [[], [], []]
+
     def test_after_days_the_state_has_not_grown(self) -> None:
         s = Story(page_again=60)
         s.raised(0)
