@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import os
 import select
 import signal
 import socket
@@ -22,8 +23,10 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The process. Returns its exit status."""
-    # Control-C goes to the whole group of a terminal; the measuring process tells us by closing the link.
+    # Control-C goes to the whole group of a terminal, as a hang-up does; the measuring process tells us by closing the link.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    measuring = os.getppid()
     # Killed while we still start, it cannot: without this we would hold the address a second longer, for nobody.
     _at_its_death(signal.SIGTERM)
     # So this comes first, and what takes long to import later.
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inherited.setblocking(False)
         inherited.set_inheritable(False)
     # From now on the closing link ends us in order, deliveries under way included; the address is free before that.
-    signal.signal(signal.SIGHUP, lambda *_: _hear_nobody(listen))
+    signal.signal(signal.SIGHUP, lambda *_: None if os.getppid() == measuring else _hear_nobody(listen))
     _at_its_death(signal.SIGHUP)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

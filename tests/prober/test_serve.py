@@ -102,6 +102,19 @@ def test_it_ends_on_sigterm_and_leaves_sigint_to_the_measuring_process(tmp_path:
         assert "told to" in ended(serving)
 
 
+def test_a_hang_up_of_the_whole_group_leaves_the_pages_where_they_are(tmp_path: Path) -> None:
+    """A terminal that closes, or `systemctl kill --signal HUP`, tells both processes: only the measuring one reloads."""
+    with served() as serving:
+        measure = begun(serving, tmp_path)
+        serving.process.send_signal(signal.SIGHUP)
+        measure.send({"type": "second"})  # answered, by its log, once the signal has been seen to
+        line = serving.process.stderr.readline() if serving.process.stderr else ""
+        assert "second" in line
+        assert serving.client.get("/-/healthy", headers={"Connection": "close"}).status_code == 200
+        with httpx.Client(base_url=serving.client.base_url, trust_env=False, timeout=40) as newcomer:
+            assert newcomer.get("/-/healthy").status_code == 200
+
+
 @pytest.mark.parametrize("how", ["link", "sigterm"])
 def test_it_ends_before_it_was_set_up_too(how: str) -> None:
     with served() as serving:
