@@ -23,7 +23,7 @@ from tests.peers.smtp_peer import GOOD, Behaviour, Line
 T = TypeVar("T")
 
 
-def until(found: Callable[[], T], what: str, within: float = 60.0) -> T:
+def until(found: Callable[[], T], what: str, within: float = 100.0) -> T:
     """Wait until `found()` is true, and give what it gave. Fails with `what` it waited for."""
     end = time.monotonic() + within
     while not (value := found()):
@@ -229,7 +229,7 @@ class Desk:
         """What arrived of a kind, in its order."""
         return [a for a in list(self.journal) if a.kind == kind and service in (None, a.service)]
 
-    def wait_for(self, kind: str, service: str | None = None, count: int = 1, within: float = 60.0) -> list[Arrival]:
+    def wait_for(self, kind: str, service: str | None = None, count: int = 1, within: float = 100.0) -> list[Arrival]:
         def enough() -> list[Arrival]:
             found = self.came(kind, service)
             return found if len(found) >= count else []

@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_while_it_runs_holds_up_no_act_and_loses_no_second(
                 assert len(desk.came(kind)) == 1, desk.everything()
             seconds = program.seconds("bird")  # each once, in order, none left out
             assert verdicts(seconds, full + 1, well - 1) == {("unavailable", "http_status_503")}
-            [incident] = program.incidents()
+            incident = program.incident()
             acts = [line for line in program.trail(incident["id"]) if line["type"] == "act"]
             assert sorted(act["kind"] for act in acts) == ["hotline", "note", "page", "page_resolve", "ticket"]
             assert {act["status"] for act in acts} == {"accepted"}

@@ -64,7 +64,7 @@ def test_an_automatic_answer_gives_the_number_and_a_person_s_answer_stops_the_cl
             api.script.always = "503"
             (ticket, *_) = desk.wait_for("ticket", "bird")
             assert ticket.mail is not None
-            (head,) = program.incidents()
+            head = program.incident()
             incident = str(head["id"])
 
             machine = answer(
@@ -74,7 +74,7 @@ def test_an_automatic_answer_gives_the_number_and_a_person_s_answer_stops_the_cl
                 Auto_Submitted="auto-replied",
             )
             server.deliver(bytes(machine))
-            until(lambda: program.incidents()[0]["ticket"] == "48213", "the ticket's number was read")
+            until(lambda: program.incident()["ticket"] == "48213", "the ticket's number was read")
             seen = records(program, incident)
             assert [r["detail"].get("step") for r in seen if r["kind"] == "life"] == [], "no response by a machine"
             assert "clock_started" in {r["kind"] for r in seen if r["detail"].get("clock") == "response"}
@@ -115,8 +115,8 @@ def test_an_answer_that_came_while_the_program_was_down_is_taken_once(tmp_path: 
             api.script.always = "503"
             (ticket, *_) = desk.wait_for("ticket", "bird")
             assert ticket.mail is not None
-            incident = str(program.incidents()[0]["id"])
-            until(lambda: program.incidents()[0]["ticket"], "the ticket is known to be in")
+            incident = str(program.incident()["id"])
+            until(lambda: program.incident()["ticket"], "the ticket is known to be in")
             program.stop()
             server.deliver(bytes(answer(ticket.mail, "anna@vendor.test", "We work on it.")))
             for _ in range(2):

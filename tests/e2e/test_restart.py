@@ -33,7 +33,7 @@ def restarted(folder: Path, end: Callable[[Program], None]) -> None:
             until(lambda: program.logged("an attempt at an act failed"), "the ticket was tried in vain")
             stopped = int(time.time())
             end(program)
-            [before] = program.incidents()
+            before = program.incident()
             first = program.seconds("bird")
             assert before["phase"] == "open"
             assert not desk.came("ticket")
@@ -48,7 +48,7 @@ def restarted(folder: Path, end: Callable[[Program], None]) -> None:
             resolve = desk.wait_for("page_resolve")[0]
             until(lambda: program.metric("prober_outbox_pending") == 0, "all acts are done")
             program.stop()
-            [after] = program.incidents()
+            after = program.incident()
             assert (after["id"], after["onset"]) == (before["id"], before["onset"])
             assert (after["phase"], after["severity"], after["episodes"]) == ("recovered", "critical", 1)
             assert note.mail["In-Reply-To"] == ticket.key
@@ -85,5 +85,5 @@ def test_a_reload_takes_effect_at_a_seconds_boundary_and_a_bad_one_changes_nothi
             seconds = program.seconds("bird")
             assert verdicts(seconds, min(seconds) + 1, max(seconds)) == {("available", "ok")}
             further = program.seconds("bird", "api", "further")
-            assert {s["verdict"] for s in further.values()} == {"available"}
+            assert verdicts(further, min(further), max(further)) == {("available", "ok")}
             assert min(further) > min(seconds)

@@ -91,7 +91,7 @@ def test_an_outage_is_seen_on_every_page_and_feed_and_told_to_another_status_pag
             script.always = "503"
             desk.wait_for("hotline")
             until(lambda: sight.progress() == ["investigating"], "the incident is public")
-            [incident] = program.incidents()
+            incident = program.incident()
             during(sight, incident)
             until(lambda: other.said() == ["investigating"], "the other page has the incident")
             assert other.components == {"whole": "major_outage", "api": "major_outage"}

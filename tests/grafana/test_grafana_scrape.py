@@ -143,7 +143,7 @@ def test_every_query_gives_something_and_alerts_fire_and_resolve(tmp_path: Path)
         assert waits is not None
         assert waits["labels"]["incident_severity"] == "critical"
         on.desk.wait_for("hotline", "bird")
-        [incident] = [found["id"] for found in on.program.incidents()]
+        incident = on.program.incident()["id"]
         assert_leads_to_the_room(on, incident)
         on.enter(incident, "ack")
         on.enter(incident, "intake")

@@ -168,7 +168,7 @@ def test_a_path_prefix_and_headers_are_kept() -> None:
 def test_what_goes_wrong_is_told(reply: bytes, outcome: Outcome) -> None:
     async def test() -> None:
         async with desk(reply) as server:
-            pager = receiver(f"http://127.0.0.1:{server.port}", timeout=0.4)
+            pager = receiver(f"http://127.0.0.1:{server.port}", timeout=1.5)
             delivered = await pager.deliver(PAGE, PAGE.id)
             resolved = await pager.deliver(RESOLVE, RESOLVE.id)
         assert (delivered.outcome, resolved.outcome) == (outcome, outcome)

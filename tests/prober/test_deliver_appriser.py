@@ -90,7 +90,7 @@ def test_a_service_that_refuses_is_tried_again(status: str, caplog: pytest.LogCa
 def test_a_service_that_is_silent_may_have_taken_it_and_its_thread_is_left_behind() -> None:
     async def test() -> None:
         async with desk(SILENCE) as server:
-            delivered = await give(appriser(server.port, timeout=0.2))
+            delivered = await give(appriser(server.port, timeout=1.0))
             assert delivered == Delivered(Outcome.UNKNOWN, "apprise: no answer in time")
             (thread,) = [t for t in threading.enumerate() if t.name.startswith("apprise")]
             assert thread.daemon

@@ -148,7 +148,7 @@ def test_an_inform_that_nobody_confirms_may_have_been_taken() -> None:
         settings = SnmpReceiver.model_validate(
             {"host": "127.0.0.1", "port": port, "community": COMMUNITY, "notify": "inform"}
         )
-        (delivered,) = send(Snmp(settings, timeout=0.8), TICKET)
+        (delivered,) = send(Snmp(settings, timeout=2.0), TICKET)
         assert delivered.outcome is Outcome.UNKNOWN
         assert silent.recv(65_535).count(COMMUNITY.encode()) == 1
 

@@ -373,4 +373,6 @@ def test_through_a_proxy_that_works_the_vendors_faults_are_the_vendors(peers: Pe
             seen, finding = observe(peers["tls"], tmp_path, engine="httpx", proxy=proxy.url, seconds=seconds)
             assert judged(finding) == expected, seen
             assert (seen.proxied, seen.verified) == ("127.0.0.1", True)
-        assert [request.method for request in proxy.requests] == ["CONNECT"] * 4
+        methods = [request.method for request in proxy.requests]
+        assert set(methods) == {"CONNECT"}
+        assert len(methods) >= 4, "each call; on a busy machine one is begun again"

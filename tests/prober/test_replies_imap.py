@@ -243,8 +243,8 @@ def test_every_misbehaviour_ends_in_words(answer: bytes, words: str) -> None:
 
 
 def test_a_server_that_falls_silent_costs_its_time_and_no_more() -> None:
-    with pytest.raises(ImapError, match=r"no answer to NOOP within 0\.2 s"):
-        against(script(NOOP=None), Imap.noop, within=0.2)
+    with pytest.raises(ImapError, match=r"no answer to NOOP within 1 s"):
+        against(script(NOOP=None), Imap.noop, within=1.0)
 
 
 def test_a_literal_that_breaks_off_is_told() -> None:
@@ -255,7 +255,7 @@ def test_a_literal_that_breaks_off_is_told() -> None:
         await imap.fetch(1, 10)
 
     with pytest.raises((ImapError, TimeoutError)):
-        against(play, work, within=0.3)
+        against(play, work, within=1.0)
 
 
 def test_a_password_is_never_said_in_the_clear_where_tls_was_asked_for() -> None:

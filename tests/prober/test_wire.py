@@ -140,7 +140,7 @@ def test_an_idle_connection_that_the_peer_closes_is_dropped_at_once(tmp_path: Pa
 
 def test_silence_on_a_kept_connection_whose_peer_took_the_request_is_the_servers(tmp_path: Path) -> None:
     with http_peer("hangs_during") as peer:
-        first, second = calls(peer, tmp_path, count=2, seconds=0.4, connection="reuse")
+        first, second = calls(peer, tmp_path, count=2, seconds=1.0, connection="reuse")
         assert observation_of(first).code == 200
         seen = observation_of(second)
         assert (seen.fresh, seen.sent_whole, seen.trouble) == (False, True, Trouble.TIMEOUT)
@@ -235,7 +235,7 @@ def test_a_call_fails_when_all_addresses_have_failed(tmp_path: Path) -> None:
         seen = call(f"http://127.0.0.1:{port}/", tmp_path)
         assert seen.family_errors == ("127.0.0.1 ECONNREFUSED",)
     with blackhole() as port, blackhole("::1", port):
-        seen = call(f"http://localhost:{port}/", tmp_path, resolve=["::1", "127.0.0.1"], seconds=0.4)
+        seen = call(f"http://localhost:{port}/", tmp_path, resolve=["::1", "127.0.0.1"], seconds=1.0)
         assert (seen.trouble, sorted(seen.family_errors)) == (Trouble.TIMEOUT, ["127.0.0.1 timeout", "::1 timeout"])
 
 
