@@ -42,3 +42,20 @@ def is_there(path: Path) -> bool:
     if not stat.S_ISREG(mode):
         raise NotOursError(path, "this is no regular file; name another as `store`")
     return True
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file is at `path`. Raises OSError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def identities(store: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Which files the store's log and its index are, under their names; None for one that is not there."""
+    found: list[tuple[int, int] | None] = []
+    for end in ("-wal", "-shm"):
+        try:
+            found.append(identity(store.with_name(store.name + end)))
+        except OSError:
+            found.append(None)
+    return tuple(found)

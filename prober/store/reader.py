@@ -14,7 +14,7 @@ from prober.store import rows, schema
 from prober.store.days import Day, Days
 from prober.store.errors import NoStoreError, NotOursError, StoreError, TooNewError, explain
 from prober.store.figures import DAY, HOUR, MINUTE, Figures
-from prober.store.place import is_there
+from prober.store.place import identities, is_there
 from prober.store.query import attempts_of, closed_through, open_runs, runs_between
 from prober.store.spans import Spans, Whole, added_up, to_add_up
 from prober.store.values import ActStatus, Certificate, FigureRow, IncidentHead, SeriesKey
@@ -69,9 +69,14 @@ class Reader:
             self._db = self._connect()
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
+        self._log = identities(self.path)
         self._cells = rows.Cells(self._db)
         self._days = Days(self._db, self._cells)
         self._spans = Spans(self._db)
+
+    def stale(self) -> bool:
+        """The log was made anew since this was opened, so that it would see nothing of what is written now."""
+        return identities(self.path) != self._log
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.as_uri()}?mode=ro"

@@ -11,7 +11,7 @@ import rules
 from prober.store import rows, schema
 from prober.store.errors import CorruptError, NotOursError, ReadOnlyError, StoreError, TooNewError, explain
 from prober.store.lock import StoreLock
-from prober.store.place import is_there
+from prober.store.place import identities, identity, is_there
 from prober.store.query import attempts_of, open_runs, runs_between
 from prober.store.values import ActStatus, SeriesKey
 from rules.acts import Act, ActResult
@@ -48,7 +48,8 @@ class Store:
         self.path = path
         self.db = db
         self._lock = lock
-        self._file = _identity(path)
+        self._file = identity(path)
+        self._log = identities(path)
 
     @classmethod
     def open(cls, path: Path, migrations: Sequence[Sequence[str]] = schema.MIGRATIONS) -> "Store":
@@ -80,17 +81,34 @@ class Store:
     def check_place(self) -> None:
         """Raises StoreError when the file is no longer where it was: what is written to it would be lost."""
         try:
-            found = _identity(self.path)
+            found = identity(self.path)
         except OSError as error:
             raise StoreError(self.path, f"the file has gone ({error.strerror}); put it back, or restart") from None
         if found != self._file:
             raise StoreError(self.path, "the file was replaced by another; put it back, or restart")
+        if identities(self.path) != self._log:
+            self._rescue()
+            raise StoreError(
+                self.path,
+                "its -wal or -shm was removed or replaced; what stood in them is saved, and they are made anew:"
+                " leave them alone while the program runs",
+            )
+
+    def _rescue(self) -> None:
+        """Everything into the file itself, from a log that has no name any more: a crash would lose it. Then a new log."""
+        busy, *_ = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(
+                self.path, "its -wal or -shm was removed or replaced; somebody still reads what stood there"
+            )
+        self.reopen()
 
     def reopen(self) -> None:
         """A fresh connection after the disk failed, so that nothing of the failed one lingers. Raises sqlite3.Error."""
         with suppress(sqlite3.Error):
             self.db.close()
         self.db = _connect(self.path)
+        self._log = identities(self.path)
 
     def load(self) -> dict[str, Memory]:
         """What a restart needs, by service.
@@ -158,11 +176,6 @@ class Store:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
 
 
 def _beside(path: Path) -> tuple[Path, ...]:

@@ -32,6 +32,8 @@ class Stored:
     def _answer(self, question: Callable[[Reader], _Answer]) -> _Answer:
         if self._path is None:
             raise NoStoreError(Path("prober.db"), "the configuration has not come yet")
+        if self._reader is not None and self._reader.stale():
+            self._forget()
         if self._reader is None:
             self._reader = Reader(self._path)
         try:

@@ -1,6 +1,7 @@
 """The writer: a disk that fails holds nobody up, loses no step, and nothing is written twice."""
 
 import logging
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from prober.store import (
 )
 from prober.store import writer as writer_module
 from prober.store.backlog import Backlog, Entry
+from prober.web.stored import Stored
 from rules.incident_events import Record, RecordKind
 from rules.timeline import Run
 
@@ -168,6 +170,40 @@ def test_a_file_that_goes_away_is_told_and_written_when_it_is_back(path: Path) -
         path.with_name("moved.db").rename(path)
         until(lambda: writer.health().ok)
     assert notes(path) == [0]
+
+
+@pytest.mark.parametrize("gone", [("-wal",), ("-shm",), ("-wal", "-shm")])
+def test_a_log_that_is_removed_under_the_running_program_is_saved_and_made_anew(
+    path: Path, gone: tuple[str, ...]
+) -> None:
+    """SQLite would go on writing to a file without a name, which nobody sees and a crash takes away."""
+    stored = Stored()
+    stored.configured(path)
+
+    def served() -> list[int]:
+        return [
+            record.detail["n"] for record in stored._answer(lambda reader: list(reader.records("bird-1")))
+        ]  # as pages do
+
+    first, second, third = Waiter(), Waiter(), Waiter()
+    with writing(path) as writer:
+        writer.submit(note(0), first)
+        assert first.result() is None
+        assert served() == [0]
+        for end in gone:
+            path.with_name(path.name + end).unlink()
+        writer.submit(note(1), second)
+        assert "-wal or -shm was removed" in str(second.result())
+        until(lambda: writer.health().ok and writer.health().queued == 0)
+        writer.submit(note(2), third)
+        assert third.result() is None
+        assert notes(path) == served() == [0, 1, 2]
+        copy = path.with_name("after-a-crash.db")
+        for end in ("", "-wal"):
+            shutil.copy(path.with_name(path.name + end), copy.with_name(copy.name + end))
+        assert notes(copy) == [0, 1, 2]
+    stored.close()
+    assert notes(path) == [0, 1, 2]
 
 
 def test_a_disk_that_does_not_answer_holds_no_act_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
