@@ -78,6 +78,12 @@ def test_every_field_of_the_document_is_sent_and_every_field_sent_is_documented(
     assert documented == set(payload(PAGE, KEY, "on_call.webhook-1"))
 
 
+def test_every_kind_of_act_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "webhook.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| `kind` \| (.*) \|$", document, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) - {"status_pages"} == {kind.value for kind in ActKind}
+
+
 def test_the_signature_covers_time_stamp_and_body() -> None:
     async def test() -> None:
         async with desk() as receiver:
