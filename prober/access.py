@@ -48,7 +48,7 @@ class Access(Section):
         examples=["https://prober.example.com"],
     )
     private: bool = Field(False, description="incident rooms are shown to those alone who are logged in")
-    session: Duration = Field(12 * 3_600_000, description="a login lasts so long")
+    session: Duration = Field(12 * 3_600_000, description="a login lasts so long; 5m to 30d")
     identity_header: ReplyHeaderName | None = Field(
         None, description="the header in which the reverse proxy names who is logged in", examples=["X-Forwarded-User"]
     )
@@ -59,7 +59,7 @@ class Access(Section):
         None, description="signs logins and links; default: one of its own, kept beside the store"
     )
     key_file: File | None = Field(None, description="a file that holds the key")
-    links_for: Duration = Field(_DAY, description="a signed link in a page to on-call works so long")
+    links_for: Duration = Field(_DAY, description="a signed link in a page to on-call works so long; 5m to 30d")
 
 
 def check(settings: "Settings") -> Iterator[tuple[Loc, str]]:

@@ -185,7 +185,7 @@ class TwilioReceiver(Section):
     voice: OneLine = Field(
         "", description="whose voice reads, such as Polly.Joanna; default: Twilio's for the language"
     )
-    ring: Duration = Field(30_000, description="how long it rings")
+    ring: Duration = Field(30_000, description="how long it rings; 5s to 10m")
     redials: int = Field(2, ge=0, le=10, description="how often a call that reached nobody is made again")
     url: Url = Field("https://api.twilio.com", description="the API's address")
     ca: File | None = Field(None, description=_CA)

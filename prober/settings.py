@@ -224,24 +224,28 @@ class Channels(Section):
 class Persistence(Section):
     """When Unavailability is persistent, and when it is over (DESIGN.md, "Persistent")."""
 
-    for_: Annotated[Duration, Field(alias="for", description="the window")] = 60_000
+    for_: Annotated[
+        Duration, Field(alias="for", description="the window: whole seconds, at least three times `every`, 1d at most")
+    ] = 60_000
     share: float = Field(0.9, gt=0, le=1, description="of the measured seconds, how many must be unavailable")
     at_least: int = Field(3, ge=1, description="measured seconds that the window must hold")
-    recovered_after: Duration = Field(120_000, description="without an unavailable second")
+    recovered_after: Duration = Field(120_000, description="without an unavailable second; whole seconds")
 
 
 class Intermittent(Section):
     """When unavailable seconds that do not persist are too many: the condition `intermittent`."""
 
     seconds: int = Field(30, ge=1, description="so many unavailable seconds, of those older than persistence.for,")
-    within: Duration = Field(3_600_000, description="within so long")
-    recovered_after: Duration = Field(900_000, description="without an unavailable second; never under persistence.for")
+    within: Duration = Field(3_600_000, description="within so long; whole seconds, 1d at most")
+    recovered_after: Duration = Field(
+        900_000, description="without an unavailable second; never under persistence.for, 1d at most"
+    )
 
 
 class Slow(Section):
     """When calls that succeed are too slow: the condition `slow`. It is not looked for unless `slow` is written."""
 
-    over: Duration = Field(2_000, description="a success that took longer is slow")
+    over: Duration = Field(2_000, description="a success that took longer is slow; less than timeout")
     share: float = Field(
         0.9, gt=0, le=1, description="of the window's seconds with a success, how many must have none that is fast"
     )
@@ -251,7 +255,7 @@ class OnCallReceiver(Receiver):
     """Somebody who is paged; a level of on-call is all those with the same `after`."""
 
     after: Duration | None = Field(
-        None, description="paged when nobody has acknowledged for so long; default: paged at once"
+        None, description="paged when nobody has acknowledged for so long, 1s to 1d; default: paged at once"
     )
 
 
@@ -270,8 +274,8 @@ class Service(Section):
         description="act: ticket and hotline go out by themselves; ask: on-call is asked first, and they go out after"
         " ask_for; observe: on-call alone is paged, and told what would have been done",
     )
-    every: Duration = Field(1000, description="between two calls of an endpoint")
-    timeout: Duration = Field(10_000, description="a call ends at the latest so long after its begin")
+    every: Duration = Field(1000, description="between two calls of an endpoint; whole seconds, 1h at most")
+    timeout: Duration = Field(10_000, description="a call ends at the latest so long after its begin; 100ms to 10m")
     persistence: Persistence = Field(
         default_factory=Persistence, description="when Unavailability is persistent, and when it is over"
     )
@@ -289,7 +293,9 @@ class Service(Section):
         (), description="who reaches the agreement's point of escalation, such as the Technical Account Manager"
     )
     texts: File | None = Field(None, description="a folder of templates or a catalogue; default: the file's")
-    ask_for: Duration = Field(300_000, description="mode: ask alone; without an answer for so long it goes ahead")
+    ask_for: Duration = Field(
+        300_000, description="mode: ask alone; without an answer for so long it goes ahead; 10s to 1d"
+    )
     status_pages: tuple[Receiver, ...] = Field((), description="status pages elsewhere that are told of its incidents")
     public: bool = Field(True, description="it is shown on the status page and in its feeds")
 
@@ -305,8 +311,10 @@ class Web(Access, Look):
 class Retention(Section):
     """How long what is large is kept."""
 
-    failures: Duration = Field(90 * 86_400_000, description="failed calls with their transcripts")
-    minutes: Duration = Field(30 * 86_400_000, description="calls by the minute; hours and days are kept for good")
+    failures: Duration = Field(90 * 86_400_000, description="failed calls with their transcripts; 1d or more")
+    minutes: Duration = Field(
+        30 * 86_400_000, description="calls by the minute, 2d or more; hours and days are kept for good"
+    )
 
 
 class Settings(Section):
@@ -341,7 +349,9 @@ class Settings(Section):
     services: dict[Name, Service] = Field({}, description="what is measured, each under one agreement")
     on_call: tuple[OnCallReceiver, ...] = Field((), description="who is paged; all of them, level by level (after)")
     page_again: Duration | None = Field(
-        None, description="pages are repeated so often until somebody acknowledges; default: they are not"
+        None,
+        description="pages are repeated so often until somebody acknowledges, 30s to 1d; default: they are not",
+        examples=["10m"],
     )
 
 

@@ -30,7 +30,7 @@ class Mailbox(Section):
     password: Password | None = Field(None, description="the password of username")
     password_file: File | None = Field(None, description="a file that holds the password")
     folder: OneLine = Field("INBOX", description="the folder that replies come into")
-    every: Duration = Field(30_000, description="between two looks, where the server has no IDLE")
+    every: Duration = Field(30_000, description="between two looks, where the server has no IDLE; 1s to 1h")
     mark_seen: bool = Field(False, description="mark mails that concern an incident as read; else nothing is marked")
     authority: OneLine | None = Field(
         None, description="the name under which your mail server writes Authentication-Results (RFC 8601)"
@@ -65,7 +65,7 @@ class StatusPage(Section):
     kind: Literal["auto", "statuspage", "feed"] = Field(
         "auto", description="statuspage: Statuspage v2 JSON; feed: RSS or Atom; auto: the one, then the other"
     )
-    every: Duration = Field(60_000, description="between two readings while an incident is open")
+    every: Duration = Field(60_000, description="between two readings while an incident is open; 10s to 1h")
     ca: File | None = Field(None, description="a PEM file of certification authorities, instead of the system's")
 
 
@@ -87,7 +87,7 @@ class Heartbeat(Section):
 
     url: Annotated[ProxyUrl, AfterValidator(_ping_url)] | None = Field(None, description="the address to call")
     url_file: File | None = Field(None, description="a file that holds url")
-    every: Duration = Field(60_000, description="between two calls")
+    every: Duration = Field(60_000, description="between two calls; 1s to 1h")
     method: Literal["GET", "POST"] = Field("GET", description="how the address is called")
     signals: bool = Field(
         False, description="also call url/start at the start and url/fail when we are not fit to measure"

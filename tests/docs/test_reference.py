@@ -12,6 +12,7 @@ from docs.made import commands, configuration, packs, reasons, site
 from docs.made.keys import Key, keys
 from prober import packs as built_in
 from prober.cli import COMMANDS
+from prober.config import load
 from prober.receivers import KINDS
 from prober.section import Section
 from prober.settings import Settings
@@ -58,6 +59,40 @@ def test_every_example_is_taken(path: str, section: type[Section], key: Key) -> 
     if "section" not in key.kind:  # those are told key by key
         adapter: TypeAdapter[Any] = TypeAdapter(field.rebuild_annotation())
         adapter.validate_python(value, context={"base": Path("/")})
+
+
+#: A configuration in which every section stands that has a time, for the program's own check of it.
+WHOLE = """
+web: {}
+retention: {}
+heartbeat: {url: "https://hc-ping.com/UUID"}
+mailboxes: [{host: imap.example.com, username: oncall, password: x}]
+services:
+  NAME:
+    contract: bird-email-enterprise
+    persistence: {}
+    intermittent: {}
+    slow: {}
+    status_page: {url: "https://status.vendor.example"}
+    channels:
+      api: [{name: account, url: "https://api.example.com/v1/account"}]
+      smtp: [{name: injection, host: smtp.example.com, depth: ehlo, tls: none}]
+on_call: [{webhook: {url: "https://pager.example.com/"}}, {webhook: {url: "https://boss.example.com/"}}]
+"""
+TIMES = [(path, key) for path, section, key in KEYS if key.kind == "a duration" and path.split(".")[0] not in KINDS]
+
+
+@pytest.mark.parametrize(("path", "key"), TIMES, ids=[f"{p}.{k.name}" for p, k in TIMES])
+def test_every_example_of_a_time_passes_the_check_of_the_whole_file(path: str, key: Key, tmp_path: Path) -> None:
+    whole = yaml.safe_load(WHOLE)
+    place = whole
+    for part in filter(None, path.split(".")):
+        place = place[part.removesuffix("[]")]
+        place = place[-1] if part.endswith("[]") else place
+    place.update(yaml.safe_load(key.example))
+    file = tmp_path / "prober.yaml"
+    file.write_text(yaml.safe_dump(whole))
+    load(file)
 
 
 def test_limits_and_defaults_are_told() -> None:
