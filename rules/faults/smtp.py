@@ -101,10 +101,9 @@ def by_reply(observation: Observation, history: History, vendor: Vendor) -> Find
         return transport.untrusted_bytes(observation, reason)
     if vendor.throttles(observation.text):  # text outranks every code: "454 Throttling failure"
         return other("rate_limited", "throttled")
-    if observation.enhanced:
-        told = by_enhanced(observation, reason)
-        if told is not None:
-            return told
+    told = by_enhanced(observation, reason)
+    if told is not None:
+        return told
     if code == 455:  # parameters that cannot be accommodated now
         return suspected(_I, reason) if history.passed else other(reason)
     if (code == 500 and stage in REQUIRED) or (code == 554 and stage is Stage.BANNER):
@@ -114,7 +113,7 @@ def by_reply(observation: Observation, history: History, vendor: Vendor) -> Find
 
 
 def by_enhanced(observation: Observation, reason: str) -> Finding | None:
-    """What the enhanced code says; None when it is none that the table lists."""
+    """What the enhanced code says; None when there is none, or none that the table lists."""
     enhanced = observation.enhanced
     fault = ENHANCED_AT.get((observation.stage, observation.code, enhanced))
     if fault is not None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from rules.model import Fault, Finding, History, Observation, Stage, Trouble
 
 
-def suspected(fault: Fault, reason: str, *tags: str) -> Finding:
+def suspected(fault: Fault, reason: str) -> Finding:
     """A server's fault by transport evidence alone: rows "+C", time-outs, refusals, resets, TLS failures, drops."""
-    return Finding(fault, reason, suspected=True, tags=tags)
+    return Finding(fault, reason, suspected=True)
 
 
 def other(reason: str, *tags: str) -> Finding:

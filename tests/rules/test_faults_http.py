@@ -85,6 +85,11 @@ def test_cloudflares_statuses_count_with_its_header(code: int) -> None:
     assert classify(reply(code, headers=headers)) == Finding(I, f"http_status_{code}")
 
 
+def test_another_header_does_not_make_a_status_cloudflares() -> None:
+    headers = (("server", "nginx"), ("x-cache", "miss"))
+    assert classify(reply(520, headers=headers)) == Finding(O, "http_status_520")
+
+
 @pytest.mark.parametrize("code", [420, 429])
 def test_420_and_429_are_tagged_throttled(code: int) -> None:
     assert classify(reply(code)) == Finding(O, f"http_status_{code}", tags=("throttled",))
@@ -97,6 +102,11 @@ def test_a_401_that_comes_and_goes_is_flagged() -> None:
 
 def test_408_is_a_suspected_time_out_if_the_request_was_sent_whole() -> None:
     assert classify(reply(408, sent_whole=True)) == suspected(T, "http_status_408")
+
+
+@pytest.mark.parametrize("code", [302, 400, 401, 403, 404, 421, 425])
+def test_no_other_refusal_is_the_servers_because_the_request_was_sent_whole(code: int) -> None:
+    assert classify(reply(code, sent_whole=True)) == Finding(O, f"http_status_{code}")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +129,13 @@ def test_503_with_retry_after_alone_is_no_maintenance() -> None:
 
 def test_the_word_maintenance_alone_is_no_announcement() -> None:
     assert classify(reply(503, body=b"maintenance")) == Finding(I, "http_status_503")
+    elsewhere = reply(503, headers=(("server", "nginx"),), body=b"maintenance")
+    assert classify(elsewhere) == Finding(I, "http_status_503")
+
+
+def test_no_other_status_than_503_announces_maintenance() -> None:
+    broke = reply(500, headers=(("retry-after", "3600"),), body=b"broken by the maintenance of last night")
+    assert classify(broke) == Finding(I, "http_status_500")
 
 
 @pytest.mark.parametrize("code", [0, 99, 600, 999])
@@ -146,7 +163,7 @@ def test_an_expected_503_with_an_unexpected_body_is_other() -> None:
 # Proxies
 
 
-@pytest.mark.parametrize("code", [500, 502, 503, 504, 529])
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 529, 599])
 def test_any_5xx_through_our_own_proxy_in_plain_text_is_the_proxys(code: int) -> None:
     assert classify(reply(code, proxied="proxy.example")) == Finding(O, "proxy_error")
 
@@ -200,6 +217,7 @@ TRANSPORT: dict[str, tuple[Observation, Finding]] = {
     "read timeout inside the body": (broken(Stage.BODY, Trouble.TIMEOUT, code=200), suspected(T, "body_timeout")),
     "read timeout inside the body of a 503": (broken(Stage.BODY, Trouble.TIMEOUT, code=503), Finding(I, "http_status_503")),
     "read timeout inside the body of a 504": (broken(Stage.BODY, Trouble.TIMEOUT, code=504), Finding(T, "http_status_504")),
+    "read timeout inside the body of a 400": (broken(Stage.BODY, Trouble.TIMEOUT, code=400), Finding(O, "http_status_400")),
     "read timeout inside the body of a 404": (broken(Stage.BODY, Trouble.TIMEOUT, code=404), Finding(O, "http_status_404")),
     "reset while sending": (broken(Stage.SEND, Trouble.RESET), suspected(I, "connection_reset")),
     "closed while sending": (broken(Stage.SEND, Trouble.CLOSED), suspected(I, "dropped")),
@@ -291,8 +309,18 @@ def test_a_200_with_a_harmless_error_key_is_ok(unmet: str | None) -> None:
     assert classify(reply(200, unmet=unmet, body=b'{"errors": [], "error": null}')) == OK
 
 
+@pytest.mark.parametrize(("code", "finding"), [(299, Finding(I, "vendor_internal_error")), (300, OK)])
+def test_the_vendors_own_error_undoes_an_expected_success_alone(code: int, finding: Finding) -> None:
+    assert classify(reply(code, unmet="vendor", body=INTERNAL)) == finding
+
+
 def test_an_expected_503_stays_ok_although_its_body_holds_the_vendors_error() -> None:
     assert classify(reply(503, unmet="vendor", body=INTERNAL)) == OK
+
+
+@pytest.mark.parametrize(("code", "reason"), [(299, "expectation_status"), (300, "http_status_300")])
+def test_a_success_that_was_not_the_one_expected_is_our_own_assertion(code: int, reason: str) -> None:
+    assert classify(reply(code)) == Finding(O, reason)
 
 
 def test_a_body_that_confirms_a_5xx_leaves_the_reason_to_the_status() -> None:

@@ -177,6 +177,7 @@ ENHANCED: dict[str, tuple[Stage, int, str, Finding]] = {
     "451 4.9.9, which nobody lists": (Stage.DOT, 451, "4.9.9", Finding(I, "smtp_reply_451")),
     "451 with an enhanced code that is none": (Stage.DOT, 451, "4", Finding(I, "smtp_reply_451")),
     "500 5.5.1 to a required command": (Stage.MAIL, 500, "5.5.1", Finding(O, "smtp_protocol")),
+    "530 5.5.1": (Stage.MAIL, 530, "5.5.1", Finding(O, "smtp_protocol")),
     "530 5.7.0": (Stage.MAIL, 530, "5.7.0", Finding(O, "smtp_reply_530")),
     "534 5.7.9": (Stage.AUTH, 534, "5.7.9", Finding(O, "smtp_reply_534")),
     "535 5.7.8": (Stage.AUTH, 535, "5.7.8", Finding(O, "smtp_reply_535")),
@@ -203,6 +204,12 @@ def test_an_enhanced_code_outranks_the_reply_code(stage: Stage, code: int, enhan
 def test_421_4_4_2_on_an_idle_connection_is_the_servers_timer() -> None:
     seen = reply(Stage.MAIL, 421, "4.4.2", fresh=False, idle=1)
     assert classify(seen) == Finding(O, "dropped_idle")
+
+
+@pytest.mark.parametrize(("code", "enhanced"), [(421, "4.3.0"), (421, "4.4.1"), (421, ""), (451, "4.4.2")])
+def test_no_other_reply_on_an_idle_connection_is_its_timer(code: int, enhanced: str) -> None:
+    seen = reply(Stage.MAIL, code, enhanced, fresh=False, idle=1)
+    assert classify(seen) == Finding(I, f"smtp_reply_{code}")
 
 
 # Texts
@@ -261,10 +268,18 @@ def test_a_limit_in_a_reply_that_is_no_failure_is_not_looked_at() -> None:
 # What is not SMTP
 
 
-@pytest.mark.parametrize(("stage", "code"), [(Stage.DATA, 250), (Stage.MAIL, 354), (Stage.BANNER, 299)])
+@pytest.mark.parametrize(
+    ("stage", "code"), [(Stage.DATA, 250), (Stage.MAIL, 354), (Stage.BANNER, 299), (Stage.DOT, 399)]
+)
 def test_a_code_that_is_not_due_counts_only_from_a_verified_server(stage: Stage, code: int) -> None:
-    assert classify(reply(stage, code)) == Finding(O, f"smtp_reply_{code}")
-    assert classify(reply(stage, code, verified=True)) == Finding(I, f"smtp_reply_{code}")
+    tags = UNCONFIRMED if stage is Stage.DOT else ()
+    assert classify(reply(stage, code)) == Finding(O, f"smtp_reply_{code}", tags=tags)
+    assert classify(reply(stage, code, verified=True)) == Finding(I, f"smtp_reply_{code}", tags=tags)
+
+
+@pytest.mark.parametrize("code", [400, 599])
+def test_an_unlisted_refusal_is_no_broken_protocol(code: int) -> None:
+    assert classify(reply(Stage.DOT, code, verified=True)) == Finding(O, f"smtp_reply_{code}")
 
 
 @pytest.mark.parametrize("code", [0, 150, 199, 600, 999])
@@ -314,6 +329,10 @@ def test_whatever_else_follows_the_dot_leaves_the_message_unconfirmed(observatio
 def test_a_stage_of_another_protocol_is_our_own_defect() -> None:
     for trouble in (Trouble.TIMEOUT, Trouble.CLOSED, Trouble.REDIRECT_LOOP):
         assert classify(broken(Stage.BODY, trouble)) == Finding(Fault.OWN, "engine_error")
+
+
+def test_a_trouble_of_another_protocol_is_our_own_defect() -> None:
+    assert classify(broken(Stage.MAIL, Trouble.REDIRECT_LOOP)) == Finding(Fault.OWN, "engine_error")
 
 
 def test_an_address_that_needs_an_extension_the_server_lacks_is_nobodys_outage() -> None:

@@ -73,6 +73,12 @@ def test_our_own_machine_is_ours_even_behind_a_proxy_or_after_a_503(kind: Kind) 
 
 
 @KINDS
+def test_a_name_that_is_not_found_in_time_is_no_fault_of_the_proxy(kind: Kind) -> None:
+    seen = Observation(kind, Stage.RESOLVE, Trouble.TIMEOUT, proxied="proxy.example")
+    assert classify(seen) == Finding(O, "dns_timeout")
+
+
+@KINDS
 def test_what_no_engine_can_have_seen_is_our_own_defect(kind: Kind) -> None:
     assert classify(Observation(kind, Stage.RESOLVE, Trouble.RESET)) == Finding(OWN, "engine_error")
 

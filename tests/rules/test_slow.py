@@ -121,5 +121,9 @@ def test_figures_that_cannot_be_are_refused(over: int, share: float) -> None:
         Slowness.of(over_ms=over, share=share)
 
 
+def test_every_success_may_have_to_be_slow_and_a_millisecond_may_be_too_long() -> None:
+    assert Slowness.of(over_ms=1, share=1.0) == Slowness(1, Fraction(1))
+
+
 def test_a_share_is_exact() -> None:
     assert Slowness.of(over_ms=2000, share=0.9) == Slowness(2000, Fraction(9, 10))
