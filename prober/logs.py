@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import logging
+import os
 import queue
 import re
 import sys
@@ -75,6 +76,14 @@ def _style(stream: TextIO) -> Style:
         return "json"
 
 
+def _descriptor(stream: TextIO) -> int | None:
+    """Where the system knows the stream as; None for one in memory, or closed."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
+
+
 class Handler(logging.Handler):
     """Formats, redacts and writes a line for each record; by a thread of its own when `threaded`."""
 
@@ -83,6 +92,9 @@ class Handler(logging.Handler):
         self.dropped = 0
         self._redactor = redactor
         self._stream = stream
+        self._descriptor = _descriptor(stream)
+        self._encoding = (style == "text" and getattr(stream, "encoding", None)) or "utf-8"
+        self._torn = False  # the newest line broke off
         self._format = _text if style == "text" else _json
         self._lines: queue.Queue[str | None] | None = queue.Queue(QUEUED) if threaded else None
         self._writer = threading.Thread(target=self._write_queued, name="logs", daemon=True) if threaded else None
@@ -119,10 +131,22 @@ class Handler(logging.Handler):
 
     def _write(self, line: str) -> None:
         try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            if self._descriptor is not None:
+                self._put(f"{line}\n".encode(self._encoding, "backslashreplace"), self._descriptor)
+            else:
+                self._stream.write(line + "\n")
+                self._stream.flush()
         except (OSError, ValueError):  # the reader has gone, the disk is full, the stream is closed
             self.dropped += 1
+
+    def _put(self, line: bytes, descriptor: int) -> None:
+        """Past the stream's buffer: for what that holds, and its lock while a reader is slow, Python would wait at the exit."""
+        if self._torn:
+            line = b"\n" + line
+        rest = memoryview(line)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+            self._torn = bool(rest)
 
     def _write_queued(self) -> None:
         assert self._lines is not None  # the thread is started with a queue alone

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from typing import TextIO
 
 from prober.errors import Exit, ProberError
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
     except ProberError as error:
-        print(f"prober: {error}", file=sys.stderr)
+        _complain(f"prober: {error}")
         return error.exit
     except SystemExit as end:  # argparse's: help, version, bad usage
         return end.code if isinstance(end.code, int) else Exit.OK
@@ -52,15 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _NO_ROOM or error.filename is not None:
             raise
-        print(f"prober: cannot write: {error.strerror}", file=sys.stderr)
+        _complain(f"prober: cannot write: {error.strerror}")
         return _mute()
     return status
 
 
+def _complain(text: str) -> None:
+    """Say it on standard error; where nobody takes it (a full disk, a reader that has gone) the exit status stays."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
+
+
 def _mute() -> Exit:
-    """Drop what could not be written: at exit it would be tried again, and said so with a traceback."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop(sys.stdout)
     return Exit.FAILED
+
+
+def _drop(stream: TextIO) -> None:
+    """Drop what could not be written: tried again at the exit, it would change the status, or be said so with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _open_streams() -> None:

@@ -1,11 +1,13 @@
 """A log line says what happened, in one line, without secrets, and never hurts what it tells of."""
 
+import errno
 import io
 import json
 import logging
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +178,30 @@ def test_a_reader_that_has_gone_raises_nothing_and_is_counted() -> None:
         logs.get("x").info("nobody hears")
         assert handler.dropped == 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # what is still buffered goes nowhere
+
+
+def test_what_is_said_after_a_line_that_broke_off_stands_in_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the log's disk was full for a while."""
+    really, room = os.write, [5]
+
+    def write(descriptor: int, data: bytes) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(descriptor, bytes(data)[: room.pop()])
+
+    path = tmp_path / "log"
+    with path.open("w") as stream:
+        handler = logs.setup(stream=stream, style="json")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", write)
+            logs.get("x").info("cut off")
+            logs.get("x").info("left out")
+        logs.get("x").info("said")
+    first, second = path.read_text().splitlines()
+    assert (first, json.loads(second)["message"]) == ('{"tim', "said")
+    assert handler.dropped == 2
 
 
 def test_a_closed_stream_raises_nothing() -> None:

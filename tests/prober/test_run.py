@@ -9,7 +9,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ class Vendor(LoopbackHTTP):
 class Life:
     """The real program in `folder`."""
 
-    def __init__(self, folder: Path, written: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, written: dict[str, Any], stderr: int | None = None) -> None:
+        """`stderr`: a descriptor that takes the place of the file of that name."""
         self.store = folder / "prober.db"
         self.config = folder / "prober.yaml"
         self.stderr = folder / "stderr"
@@ -147,12 +149,13 @@ class Life:
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notified.bind(str(folder / "notify"))
         self.notified.settimeout(60)
+        buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as units have it
         with self.stderr.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "prober", "run", str(self.config)],
-                stderr=log,
+                stderr=log if stderr is None else stderr,
                 stdin=subprocess.DEVNULL,
-                env=os.environ | {"NOTIFY_SOCKET": str(folder / "notify")},
+                env=buffered | {"NOTIFY_SOCKET": str(folder / "notify")},
             )
 
     def write(self, written: dict[str, Any]) -> None:
@@ -235,6 +238,48 @@ def test_a_life_with_reloads_good_and_bad(tmp_path: Path) -> None:
         assert {verdict for _, verdict, _ in life.seconds("bird")} <= {Verdict.AVAILABLE, Verdict.UNMEASURED}
         assert "not_running" in {reason for _, _, reason in life.seconds("mailer")}
         assert "Traceback" not in life.stderr.read_text()
+
+
+def _full_disk() -> tuple[int, ...]:
+    return (os.open("/dev/full", os.O_WRONLY),)
+
+
+def _gone() -> tuple[int, ...]:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return (writing,)
+
+
+def _asleep() -> tuple[int, ...]:
+    """A pipe that is full already and that nobody reads, and its other end."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    return writing, reading
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("log", [_full_disk, _gone, _asleep])
+def test_a_log_that_nobody_takes_changes_neither_its_life_nor_its_end(
+    tmp_path: Path, log: Callable[[], tuple[int, ...]]
+) -> None:
+    """At its end Python waited for ever for a reader that does not read, and gave 120 where there was no room."""
+    opened = log()
+    life = Life(tmp_path, configuration({"name": "a", "url": "http://127.0.0.1:9/"}), opened[0])
+    try:
+        life.state("READY=1")
+        life.process.send_signal(signal.SIGHUP)
+        life.state("RELOADING=1")
+        life.state("READY=1")
+        assert life.end() == 0
+    finally:
+        life.process.kill()
+        life.process.wait(60)
+        for each in opened:
+            os.close(each)
 
 
 @pytest.mark.e2e
