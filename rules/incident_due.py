@@ -106,7 +106,7 @@ def _call_again(d: Draft, clock: Clock, run: Running) -> None:
     elif i.wait or pending:
         d.record(RecordKind.HOTLINE_NOT_CALLED, why="a call is on its way", clock=clock.name)
     else:
-        call_hotline(d, f"late: {clock.name}", _step(d, "again", clock), _overdue(clock, run))
+        call_hotline(d, f"late: {clock.name}", _step(d, "again", clock), _overdue(clock, run), passing=True)
 
 
 def _page_next(d: Draft, clock: Clock, run: Running) -> None:

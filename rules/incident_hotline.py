@@ -7,10 +7,12 @@ from rules.acts import ActKind
 from rules.contracts.model import Hotline
 from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ConditionRaised, RecordKind
-from rules.incident_state import Mode, Status, Wait
+from rules.incident_state import Made, Mode, Status, Wait
 
 #: The hotline does not wait for the ticket longer than this after the ticket's first attempt (ns; DESIGN.md).
 PATIENCE = 120 * SECOND
+
+_CALL = "call"
 
 
 def await_hotline(d: Draft, e: ConditionRaised) -> None:
@@ -30,10 +32,7 @@ def await_hotline(d: Draft, e: ConditionRaised) -> None:
 
 
 def _called(d: Draft) -> bool:
-    return any(
-        m.kind is ActKind.HOTLINE and m.episode == d.incident.episode and m.status is not Status.WITHDRAWN
-        for m in d.incident.made
-    )
+    return any(m.status is not Status.WITHDRAWN for m in calls(d))
 
 
 def _waits_for(d: Draft) -> str:
@@ -59,8 +58,8 @@ def call_hotline_if_due(d: Draft, _: object = None) -> None:
         call_hotline(d, "waited")
 
 
-def call_hotline(d: Draft, because: str, step: str = "call", text: str = "") -> None:
-    """Call now, or write down why not. `because` is the reason, `text` what a chase says."""
+def call_hotline(d: Draft, because: str, step: str = "", text: str = "", *, passing: bool = False) -> None:
+    """Call now, or write down why not. `because` is the reason, `step` ("": the episode's call) and `text` what a chase is."""
     wait = d.incident.wait
     d.change(wait=None)
     if d.plan.mode is Mode.OBSERVE:
@@ -71,7 +70,18 @@ def call_hotline(d: Draft, because: str, step: str = "call", text: str = "") -> 
         before = d.incident.act(wait.act) if wait else None
         pending = bool(before and before.kind is ActKind.NOTE and before.status is Status.PENDING)
         facts = d.facts(because=because, note_pending=pending) | ({"text": text} if text else {})
-        d.make(ActKind.HOTLINE, step, d.plan.hotline, facts, passing=step != "call")
+        d.make(ActKind.HOTLINE, step or _step(d), d.plan.hotline, facts, passing=passing)
+
+
+def calls(d: Draft) -> list[Made]:
+    """This episode's calls."""
+    return [m for m in d.incident.made if m.kind is ActKind.HOTLINE and m.episode == d.incident.episode]
+
+
+def _step(d: Draft) -> str:
+    """The step of an episode's call. One that was withdrawn has used up its key: the same again would not be made."""
+    withdrawn = sum(m.status is Status.WITHDRAWN for m in calls(d))
+    return f"{_CALL}-{withdrawn + 1}" if withdrawn else _CALL
 
 
 def stand_down(d: Draft, _: object = None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from rules.acts import ActKind
 from rules.incident_draft import Draft
-from rules.incident_hotline import call_hotline
+from rules.incident_hotline import call_hotline, calls
 from rules.incident_oncall import page_anew, resolve_step
 from rules.incident_state import Made, Mode, Phase, Status
 from rules.incident_ticket import open_ticket
@@ -46,10 +46,9 @@ def _open_anew(d: Draft, made: Made) -> bool:
 
 
 def _call_anew(d: Draft, made: Made) -> bool:
-    calls = [m for m in d.incident.made if m.kind is ActKind.HOTLINE and m.episode == d.incident.episode]
-    if not _goes_on(d, made, d.plan.hotline) or made != calls[-1] or not d.state.wants_hotline():
+    if not _goes_on(d, made, d.plan.hotline) or made != calls(d)[-1] or not d.state.wants_hotline():
         return False
-    call_hotline(d, "receivers_changed", made.step)
+    call_hotline(d, "receivers_changed", made.step, passing=made.passing)
     return True
 
 

@@ -539,6 +539,19 @@ class TestAPackThatMapsMore:
         s.cleared(800, Condition.PARTIAL, "api/a")
         assert s.state.phase is Phase.RECOVERED
 
+    def test_a_call_that_was_not_made_is_made_when_it_rises_in_the_same_episode(self) -> None:
+        severities = BIRD.to_mapping()["severities"]
+        conditions = {"unavailable": "emergency", "partial": "critical", "intermittent": "non-critical"}
+        s = Story(pack=pack_with(severities={"emergency": severities["critical"]} | severities, conditions=conditions))
+        s.raised(0, Condition.PARTIAL, "api/a")
+        assert s.accepted(1, s.id(TICKET)) == [CALL]
+        s.raised(5, Condition.INTERMITTENT)
+        s.cleared(6, Condition.PARTIAL, "api/a")
+        assert s.last.withdraw == (s.id(CALL),)
+        s.raised(30)
+        assert s.accepted(31, s.id("1/note/mail/severity-emergency")) == ["1/hotline/call/call-2"]
+        assert s.tick(500) == [], "once an episode"
+
     def test_the_incident_keeps_its_highest_severity(self) -> None:
         s = Story(pack=self.PACK)
         s.raised(0)
