@@ -14,8 +14,8 @@ from prober.link import Decoder, Message, encode
 
 log = logs.get("serve")
 
-#: The serving process; it is told its descriptors.
-COMMAND = (sys.executable, "-m", "prober.serve")
+#: The serving process; it is told its descriptors. -P: what lies in the working directory is none of its modules.
+COMMAND = (sys.executable, "-P", "-m", "prober.serve")
 #: Bytes that may wait for serve; past it, views are dropped (acts and the configuration are not).
 _MOST_WAITING = 4 * 1024 * 1024
 #: Seconds before serve is started again, doubling up to the second.

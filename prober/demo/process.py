@@ -11,7 +11,7 @@ from pathlib import Path
 
 #: Seconds that it may take to stop (2 s for open calls, 5 s for deliveries, and some).
 _PARTING = 12.0
-_COMMAND = ("-m", "prober", "run")
+_COMMAND = ("-P", "-m", "prober", "run")  # -P: not what happens to lie in the working directory
 
 
 class Process:

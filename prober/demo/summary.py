@@ -108,6 +108,7 @@ async def _unavailable(stage: Stage, since: int) -> int:
     """How many seconds were unavailable since then, as `prober seconds` says. Raises MissingError when it fails."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",
         "-m",
         "prober",
         *("seconds", SERVICE, "--from", show(since), "--format", "jsonl", "--config", str(stage.folder.config)),

@@ -19,6 +19,7 @@ from prober.child import Child
 from prober.link import Message
 
 FAKE = str(Path(__file__).with_name("fake_serve.py"))
+REAL = child_module.COMMAND
 
 
 class Holder:
@@ -278,6 +279,23 @@ def test_it_is_not_told_of_systemds_sockets(listen: socket.socket, monkeypatch: 
 
     held(listen, test)
     assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & given[0]["env"].keys()
+
+
+def test_what_lies_in_the_working_directory_is_none_of_its_modules(
+    listen: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version of the program, or what somebody else put into /tmp: it ran as ours, or no act went out."""
+    (tmp_path / "prober").mkdir()
+    for name in ("prober/__init__.py", "socket.py", "uvloop.py"):
+        (tmp_path / name).write_text("raise SystemExit(3)")
+    monkeypatch.setattr(child_module, "COMMAND", REAL)
+    monkeypatch.chdir(tmp_path)
+    child = Child(listen, lambda _m: None, lambda: None)
+    child.spawn()
+    assert child._near is not None
+    child._near.close()  # it ends by itself
+    assert child._process is not None
+    assert child._process.wait(60) == 0
 
 
 def test_killed_when_the_start_fails_it_is_gone(listen: socket.socket) -> None:
