@@ -188,6 +188,13 @@ class TestTheHotline:
         assert s.act(CALL).facts["because"] == "at_once"
         assert s.act(PAGE).facts["follows"][1] == "call the hotline by call"
 
+    def test_a_reload_does_not_put_it_off(self) -> None:
+        s = Story(tickets=())
+        s.raised(0)
+        s.reloaded(60, title="Mail")
+        assert s.tick(119) == []
+        assert s.tick(120) == [CALL]
+
     def test_a_clock_set_forward_does_not_cut_the_wait_short(self) -> None:
         s = an_outage()
         s.clock(3610, 3600)
@@ -216,6 +223,7 @@ class TestTheHotline:
         assert s.refused(402, note, "desk 422: closed") == ["2/page/pager/note-failed"]
         assert "write into it by hand. desk 422: closed" in s.act("2/page/pager/note-failed").facts["text"]
         assert s.refused(403, note, "desk 422: closed") == []
+        assert s.detail(RecordKind.RESULT)["standing"] == "repeated"
 
     def test_receivers_taken_away_before_it_was_due_are_recorded(self) -> None:
         s = an_outage()
@@ -524,6 +532,16 @@ class TestAPackThatMapsMore:
         assert s.state.phase is Phase.OPEN
         assert s.raised(7, Condition.PARTIAL, "smtp/b") == []  # told of before
 
+    def test_an_endpoint_again_while_another_is_down_is_no_new_episode(self) -> None:
+        s = Story(pack=self.PACK)
+        s.raised(0, Condition.PARTIAL, "api/a")
+        s.accepted(1, s.id(TICKET))
+        s.raised(5, Condition.PARTIAL, "api/b")
+        s.cleared(300, Condition.PARTIAL, "api/a")
+        assert s.raised(400, Condition.PARTIAL, "api/a") == []
+        assert s.state.incident is not None
+        assert s.state.incident.episode == 1
+
     def test_unavailable_again_while_partial_holds_on_is_a_new_episode(self) -> None:
         s = Story(pack=self.PACK)
         s.raised(0)
@@ -809,6 +827,12 @@ class TestReload:
         s.reloaded(10, pack=pack_with(conditions={}, on_call_alone=["failing", "blind"]))
         assert s.cleared(300) == ["1/note/mail/recovered", RESOLVE]
         assert s.entry(310, EntryKind.RESOLVE).refused == ""
+
+    def test_what_a_new_agreement_knows_alone_is_told_beside_what_it_knows_no_more(self) -> None:
+        s = with_ticket()
+        s.reloaded(10, pack=pack_with(conditions={"partial": "non-critical"}))
+        told = s.raised(20, Condition.PARTIAL, "api/a")
+        assert told == ["1/page/pager/severity-critical", "1/note/mail/severity-critical"]
 
     def test_a_ticket_is_not_opened_by_a_pack_that_does_not_know_the_condition_any_more(self) -> None:
         s = Story(tickets=())

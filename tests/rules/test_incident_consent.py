@@ -40,6 +40,7 @@ def test_with_consent_the_ticket_goes_out_and_then_the_hotline() -> None:
     assert s.accepted(61, s.id(TICKET)) == [CALL]
     assert s.detail(RecordKind.CONSENTED)["by"] == "ann"
     assert s.tick(400) == []
+    assert s.cleared(500) == ["1/note/mail/recovered", RESOLVE], "what follows needs no further consent"
 
 
 def test_without_an_answer_it_goes_ahead_after_ask_for() -> None:
@@ -60,6 +61,7 @@ def test_a_clock_that_is_set_makes_the_time_to_answer_no_shorter() -> None:
 def test_declined_nothing_goes_to_the_vendor_in_this_episode() -> None:
     s = asked()
     assert names_of(s, 60, EntryKind.DECLINE) == []
+    assert s.detail(RecordKind.DECLINED)["by"] == "ann"
     assert s.tick(1000) == []
     assert s.cleared(2000) == [RESOLVE]
     assert s.detail(RecordKind.NOTE_NOT_SENT) == {"step": "recovered", "why": "on-call declined"}
@@ -75,6 +77,17 @@ def test_while_it_is_asked_notes_are_held_and_follow_the_ticket() -> None:
     assert s.detail(RecordKind.NOTE_HELD) == {"step": "unavailable-2", "ticket": ""}
     names_of(s, 60, EntryKind.CONSENT)
     assert s.accepted(61, s.id(TICKET)) == ["1/note/mail/unavailable-2", CALL]
+
+
+def test_the_notes_that_were_held_are_dropped_where_the_ticket_was_refused() -> None:
+    s = asked()
+    names_of(s, 60, EntryKind.CONSENT)
+    s.refused(61, s.id(TICKET))
+    s.cleared(300)
+    s.raised(400)
+    assert s.detail(RecordKind.NOTE_HELD)["step"] == "unavailable-again"
+    names_of(s, 410, EntryKind.CONSENT)
+    assert s.detail(RecordKind.NOTE_NOT_SENT) == {"step": "unavailable-again", "why": "no ticket was opened"}
 
 
 def test_declined_the_held_notes_are_dropped() -> None:
@@ -136,6 +149,21 @@ def test_nothing_is_asked_where_nobody_is_configured_to_do_it() -> None:
     assert "asks" not in s.act(PAGE).facts
 
 
+def test_nothing_is_asked_where_the_agreement_wants_neither_ticket_nor_call() -> None:
+    severities = BOTH.to_mapping()["severities"]
+    severities["non-critical"]["ticket"] = False
+    s = Story(mode=Mode.ASK, pack=pack_with(severities=severities, conditions={"partial": "non-critical"}))
+    s.raised(0, Condition.PARTIAL, "api/a")
+    assert RecordKind.ASKED not in [r.kind for r in s.records]
+
+
+def test_a_call_that_the_agreement_does_not_want_is_not_asked_for() -> None:
+    s = Story(mode=Mode.ASK, pack=BOTH)
+    s.raised(0, Condition.PARTIAL, "api/a")
+    told = s.detail(RecordKind.ASKED)
+    assert (told["ticket"], told["hotline"]) == (True, False)
+
+
 def test_the_hotline_alone_is_asked_for_too() -> None:
     s = asked(tickets=())
     assert s.detail(RecordKind.ASKED)["ticket"] is False
@@ -151,10 +179,22 @@ def test_on_calls_own_matters_need_no_consent() -> None:
 
 
 @pytest.mark.parametrize("kind", [EntryKind.CONSENT, EntryKind.DECLINE])
-def test_an_answer_to_no_question_is_refused(kind: EntryKind) -> None:
+def test_an_answer_to_no_question_is_refused_and_changes_nothing(kind: EntryKind) -> None:
     s = Story()
     s.raised(0)
+    before = s.state
     assert s.entry(1, kind).refused == "nothing is asked for"
+    assert s.state == before
+    assert s.kinds() == [RecordKind.REFUSED]
+    told = s.detail(RecordKind.REFUSED)
+    assert (told["entry"], told["by"]) == (kind.value, "ann")
+
+
+def test_whoever_declined_cannot_consent_afterwards() -> None:
+    s = asked()
+    names_of(s, 60, EntryKind.DECLINE)
+    late = s.entry(61, EntryKind.CONSENT)
+    assert (late.refused, late.acts) == ("nothing is asked for", ())
 
 
 def test_a_ticket_that_a_person_opened_answers_the_question() -> None:
@@ -171,7 +211,40 @@ def test_closed_the_question_is_over() -> None:
     assert "the incident was closed" in [r.detail.get("why") for r in s.records if r.kind is RecordKind.ASK_ENDED]
 
 
+def test_closed_without_a_question_none_is_said_to_be_over() -> None:
+    s = Story()
+    s.raised(0)
+    names_of(s, 60, EntryKind.CLOSED_BY_VENDOR)
+    assert RecordKind.ASK_ENDED not in [r.kind for r in s.records]
+
+
 class TestReload:
+    def test_another_change_is_no_answer(self) -> None:
+        s = asked()
+        assert s.reloaded(60, title="Mail") == []
+        assert s.tick(299) == []
+        assert s.tick(300) == [TICKET]
+
+    def test_what_was_answered_is_not_asked_again(self) -> None:
+        s = asked()
+        names_of(s, 60, EntryKind.CONSENT)
+        s.accepted(61, s.id(TICKET))
+        s.reloaded(70, title="Mail")
+        assert [r.kind for r in s.records].count(RecordKind.ASKED) == 1
+
+    def test_what_was_declined_is_not_asked_again(self) -> None:
+        s = asked()
+        names_of(s, 60, EntryKind.DECLINE)
+        assert s.reloaded(70, title="Mail") == []
+        assert s.tick(1000) == []
+        assert [r.kind for r in s.records].count(RecordKind.ASKED) == 1
+
+    def test_a_pack_that_knows_the_condition_no_more_asks_for_nothing(self) -> None:
+        s = Story(mode=Mode.OBSERVE)
+        s.raised(0)
+        assert s.reloaded(60, mode=Mode.ASK, pack=pack_with(conditions={})) == []
+        assert RecordKind.ASKED not in [r.kind for r in s.records]
+
     def test_switched_to_act_nobody_has_to_consent_any_more(self) -> None:
         s = asked()
         assert s.reloaded(60, mode=Mode.ACT) == [TICKET]
@@ -180,7 +253,9 @@ class TestReload:
     def test_switched_to_observe_nothing_is_asked_any_more(self) -> None:
         s = asked()
         assert s.reloaded(60, mode=Mode.OBSERVE) == []
+        assert s.detail(RecordKind.ASK_ENDED)["why"] == "observing now"
         assert s.tick(1000) == []
+        assert RecordKind.WENT_AHEAD not in [r.kind for r in s.records]
         assert s.state.phase is Phase.OPEN
 
     def test_switched_to_ask_what_could_not_be_done_before_is_asked_for(self) -> None:

@@ -29,6 +29,14 @@ def test_a_persons_word_ends_it_and_opens_no_other(kind: EntryKind) -> None:
     assert s.tick(61) == []
 
 
+@pytest.mark.parametrize("kind", [EntryKind.ACK, EntryKind.NOTE, EntryKind.FIRST_RESPONSE])
+def test_no_other_word_ends_it(kind: EntryKind) -> None:
+    s = with_ticket()
+    s.removed(5)
+    assert s.entry(60, kind).refused == ""
+    assert s.state.phase is Phase.OPEN
+
+
 def test_one_that_has_recovered_is_agreed_to_be_resolved() -> None:
     s = recovered_with_ticket()
     s.removed(310)
