@@ -122,14 +122,16 @@ def _failure(failure: StoredFailure) -> str:
 
 def _detail(detail: Mapping[str, Any]) -> str:
     """Small facts as `name=value`; nested ones are for --format jsonl."""
-    small = {
-        name: value for name, value in detail.items() if not isinstance(value, dict | list) and value not in (None, "")
-    }
+    small = {name: value for name, value in detail.items() if value not in (None, "", []) and not _nested(value)}
     return "".join(f"  {name}={stored.harmless(_plain(name, value))}" for name, value in small.items())
+
+
+def _nested(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(each, str) for each in value))
 
 
 def _plain(name: str, value: object) -> str:
     if name in _INSTANTS and isinstance(value, int) and value > 0:
         with contextlib.suppress(ValueError, OverflowError):  # of no year that a calendar knows
             return instants.show_ns(value) if value >= _NANOSECONDS else instants.show(value)
-    return str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -95,6 +95,7 @@ def test_who_only_reads_needs_no_file_of_a_secret(tmp_path: Path, capsys: pytest
         ({"by": "ann", "at": T0 * 10**9 + 250_000_000}, "by=ann  at=2026-11-22T10:00:00.250Z"),
         ({"by": 5 * 10**9, "late": 0, "at": 0, "last": "4711"}, "by=5000000000  late=0  at=0  last=4711"),
         ({"due": 10**14}, "due=100000000000000"),
+        ({"changed": ["mode", "page_again"], "receivers": [], "rows": [{}]}, "changed=mode, page_again"),
     ],
 )
 def test_instants_in_the_trail_are_times_that_people_read(
