@@ -6,6 +6,7 @@ open ones, commit, 5 s for deliveries, exit 0. Reload: all or nothing, at a seco
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -54,6 +55,7 @@ _GC = (100_000, 50, 100)
 _PREDECESSOR = 5.0
 #: Seconds after which a tick that failed by a defect of ours is followed by the next.
 _AFTER_DEFECT = 0.05
+_PR_SET_DUMPABLE = 4  # prctl(2)
 
 
 def descriptors() -> int:
@@ -75,6 +77,14 @@ def descriptors() -> int:
     return int(soft * _DESCRIPTORS)
 
 
+def _let_in() -> None:
+    """The serving process opens the board through /proc, which the kernel refuses for a program with a capability of its own.
+
+    Such as a Python that may listen on ports below 1024 (setcap). Cores stay off: that is a limit.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1)
+
+
 def run(loaded: Loaded, held: Held | None = None) -> int:
     """Run until SIGTERM or SIGINT; `held` are signals that came before. Raises ProberError for what keeps it from starting."""
     held = held or Held()
@@ -88,6 +98,7 @@ def run(loaded: Loaded, held: Held | None = None) -> int:
             if held.stop:  # while this was loaded, the store brought up to date, the address waited for
                 return 0
             program = Program(loaded, store, sock, handler, in_flight)
+            _let_in()
             program.child.spawn()
             undo.callback(program.child.kill)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -140,8 +140,14 @@ class Vendor(LoopbackHTTP):
 class Life:
     """The real program in `folder`."""
 
-    def __init__(self, folder: Path, written: dict[str, Any], stderr: int | None = None) -> None:
-        """`stderr`: a descriptor that takes the place of the file of that name."""
+    def __init__(
+        self,
+        folder: Path,
+        written: dict[str, Any],
+        stderr: int | None = None,
+        python: tuple[str, ...] = ("-m", "prober"),
+    ) -> None:
+        """`stderr`: a descriptor that takes the place of the file of that name. `python`: what Python is to run."""
         self.store = folder / "prober.db"
         self.config = folder / "prober.yaml"
         self.stderr = folder / "stderr"
@@ -152,7 +158,7 @@ class Life:
         buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as units have it
         with self.stderr.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "prober", "run", str(self.config)],
+                [sys.executable, *python, "run", str(self.config)],
                 stderr=log if stderr is None else stderr,
                 stdin=subprocess.DEVNULL,
                 env=buffered | {"NOTIFY_SOCKET": str(folder / "notify")},
@@ -280,6 +286,32 @@ def test_a_log_that_nobody_takes_changes_neither_its_life_nor_its_end(
         life.process.wait(60)
         for each in opened:
             os.close(each)
+
+
+#: Root, too, as somebody who may not look into every process; then the program in one that may not be looked into.
+_SHUT = """
+import ctypes, os, sys
+system = ctypes.CDLL(None)
+if len(sys.argv) == 3:
+    for capability in range(64):
+        system.prctl(24, capability)  # PR_CAPBSET_DROP, prctl(2)
+    os.execv(sys.executable, [sys.executable, "-c", os.environ["SHUT"], *sys.argv[1:], "shut"])
+system.prctl(4, 0)  # PR_SET_DUMPABLE
+from prober.cli import main
+sys.exit(main(sys.argv[1:3]))
+"""
+
+
+@pytest.mark.e2e
+def test_a_python_with_a_capability_of_its_own_serves_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one has it after setcap, for a port below 1024: it measured, and no page or ticket could go out."""
+    monkeypatch.setenv("SHUT", _SHUT)
+    life = Life(tmp_path, configuration({"name": "a", "url": "http://127.0.0.1:9/"}), python=("-c", _SHUT))
+    try:
+        life.wait_logged("serving")
+    finally:
+        assert life.end() == 0
+    assert not [line for line in life.log() if line["level"] == "error"]
 
 
 @pytest.mark.e2e
