@@ -135,6 +135,7 @@ class TestTheHotline:
         s = Story()
         s.raised(0)
         s.started(7.5, s.id(TICKET))
+        assert s.detail(RecordKind.STARTED) == {"act": s.id(TICKET), "receiver": "mail"}
         s.started(60, s.id(TICKET), "desk")  # a further attempt does not put it off
         assert s.tick(127) == []
         assert s.tick(128) == [CALL]
@@ -214,6 +215,12 @@ class TestTheHotline:
         assert s.refused(5, s.id(CALL), "webhook 404") == ["1/page/pager/hotline-failed"]
         assert "call the hotline by hand. webhook 404" in s.act("1/page/pager/hotline-failed").facts["text"]
 
+    def test_one_refused_for_good_where_there_is_no_ticket_too(self) -> None:
+        s = Story(tickets=())
+        s.raised(0)
+        s.tick(120)
+        assert s.refused(125, s.id(CALL), "webhook 404") == ["1/page/pager/hotline-failed"]
+
     def test_a_note_refused_for_good_has_on_call_write_by_hand(self) -> None:
         s = with_ticket()
         s.accepted(5, s.id(CALL))
@@ -280,6 +287,18 @@ class TestATicketThatNobodyTakes:
         told = s.result(2, s.id(TICKET), Outcome.TRANSIENT, detail="no_relay: every relay is the service itself")
         assert told == ["1/page/pager/no-relay"]
         assert s.result(3, s.id(TICKET), Outcome.TRANSIENT, detail="no_relay: every relay is the service itself") == []
+
+    def test_one_that_was_taken_at_the_second_attempt_is_not_late(self) -> None:
+        s = an_outage()
+        s.result(2, s.id(TICKET), Outcome.TRANSIENT, detail="451 later")
+        assert s.accepted(3, s.id(TICKET)) == [CALL]
+        s.result(4, s.id(CALL), Outcome.TRANSIENT, detail="busy")
+        s.accepted(5, s.id(CALL), "call")
+        assert s.tick(500) == []
+
+    def test_on_call_is_not_paged_about_a_page_that_no_relay_carries(self) -> None:
+        s = an_outage()
+        assert s.result(2, s.id(PAGE), Outcome.TRANSIENT, "pager", detail="no_relay: every relay is the service") == []
 
 
 class TestRecovery:
@@ -659,6 +678,7 @@ class TestOperators:
     def test_with_no_incident_every_entry_is_refused(self, kind: EntryKind) -> None:
         s = Story()
         assert s.entry(5, kind).refused == "no incident of bird is open"
+        assert s.detail(RecordKind.REFUSED)["by"] == "ann"
         s.entry(6, kind, incident="bird-20250101T000000Z")
         assert [r.incident for r in s.records] == ["", "bird-20250101T000000Z"]
 
@@ -671,6 +691,7 @@ class TestOperators:
         s = recovered_with_ticket()
         made = s.entry(400, kind, incident="bird-20250101T000000Z", ticket="7")
         assert made.refused == "incident bird-20250101T000000Z is not open; bird-20261122T100000Z is"
+        assert (made.records[0].detail["entry"], made.records[0].detail["by"]) == (kind.value, "ann")
         assert made.records[0].incident == "bird-20250101T000000Z"  # on the trail of the one that was meant
 
     @pytest.mark.parametrize("kind", [EntryKind.RESOLVE, EntryKind.ADOPT, EntryKind.CLOSED_BY_VENDOR])
@@ -678,6 +699,7 @@ class TestOperators:
         s = Story()
         s.raised(0, Condition.BLIND)
         assert "closes by itself" in s.entry(5, kind, ticket="7").refused
+        assert s.detail(RecordKind.REFUSED)["by"] == "ann"
 
 
 class TestAdoption:
@@ -687,6 +709,8 @@ class TestAdoption:
         assert s.last.withdraw == (s.id(TICKET),)
         facts = s.act(CALL).facts
         assert (facts["because"], facts["ticket"], facts["ticket_status"]) == ("ticket_adopted", "4711", "accepted")
+        told = s.detail(RecordKind.ADOPTED)
+        assert (told["by"], told["ticket"]) == ("ann", "4711")
 
     def test_notes_go_by_the_first_receiver_with_the_number(self) -> None:
         s = an_outage()
@@ -711,6 +735,7 @@ class TestAdoption:
         s = an_outage()
         s.refused(3, s.id(TICKET))
         assert names(s.entry(10, EntryKind.ADOPT, ticket="4711").acts) == [CALL]
+        assert s.last.withdraw == (), "there is nothing to withdraw"
         assert s.cleared(300)[0] == "1/note/mail/recovered"
 
     def test_without_receivers_it_is_recorded_and_no_note_can_follow(self) -> None:
@@ -721,7 +746,11 @@ class TestAdoption:
         assert s.detail(RecordKind.NOTE_NOT_SENT)["why"] == "no receiver is configured"
 
     def test_it_needs_the_number(self) -> None:
-        assert an_outage().entry(10, EntryKind.ADOPT, ticket=" ").refused == "adopt needs the ticket's number"
+        s = an_outage()
+        before = s.state
+        made = s.entry(10, EntryKind.ADOPT, ticket=" ")
+        assert (made.refused, made.acts, made.withdraw) == ("adopt needs the ticket's number", (), ())
+        assert s.state == before
 
     def test_a_late_word_of_the_withdrawn_ticket_is_recorded(self) -> None:
         s = an_outage()
@@ -857,6 +886,8 @@ class TestTheClock:
         assert s.clock(10, 5) == []
         assert s.detail(RecordKind.CLOCK) == {"delta": 5 * NS, "second": T0 + 10}
         assert s.state.phase is Phase.NONE
+        s.tick(11)
+        assert s.kinds() == []
 
     def test_a_clock_set_back_does_not_put_the_call_off(self) -> None:
         s = an_outage()

@@ -196,6 +196,7 @@ def test_an_agents_words_in_an_automatic_notification_count_where_the_configurat
     assert judge_author(mail) is Why.AUTO_SUBMITTED
     assert judge_author(mail, [re.compile("^x-zendesk-email-id: ")]) is Why.AGENT
     assert judge_author(mail, [re.compile("commented:")]) is Why.AUTO_SUBMITTED
+    assert judge_author(ANSWER, [re.compile("looking into")]) is Why.PERSON
     vendors = {"bird": replace(VENDORS["bird"], agent=(re.compile("looking into"),))}
     reply = decide(mail, THREADS, vendors)
     assert reply is not None
@@ -220,6 +221,17 @@ def test_it_belongs_by_reference_by_name_or_by_number(mail: Mail) -> None:
 def test_the_tickets_own_message_id_is_enough() -> None:
     threads = (Thread(INCIDENT, "bird", reference="<abc@desk.example>"),)
     assert judged(replace(ANSWER, references=("<abc@desk.example>",), subject="x"), threads).incident == INCIDENT
+
+
+def test_an_answer_to_a_later_mail_of_ours_belongs_to_the_incident_that_its_id_names() -> None:
+    threads = (Thread(INCIDENT, "bird", reference="<abc@desk.example>"),)
+    assert judged(replace(ANSWER, references=(OURS,), subject="x"), threads).incident == INCIDENT
+
+
+def test_an_answer_to_an_older_incident_that_quotes_others_too_is_still_known() -> None:
+    old = OURS.replace("T101530Z", "T090000Z")
+    mail = replace(ANSWER, references=(old, "<other@vendor.example>"), subject="x")
+    assert brief(mail) == (ReplyKind.ASIDE, Why.NOT_OPEN, "bird-20261122T090000Z")
 
 
 def test_a_part_of_a_longer_number_is_not_the_number() -> None:
@@ -295,6 +307,10 @@ def test_a_services_name_is_found_in_an_incidents_whatever_characters_it_has() -
     assert reply is not None
     assert reply.service == "bird_eu.1"
     assert slug("bird_eu.1-X") == "bird-eu-1-X"
+    gone = replace(ANSWER, references=(old.replace("bird-eu-1", "gone"),), subject="x")
+    reply = decide(gone, (), vendors)
+    assert reply is not None
+    assert (reply.why, reply.service) == (Why.NOT_OPEN, ""), "a service that is configured no longer"
     assert slug("///") == "incident"
 
 
@@ -356,6 +372,21 @@ def test_a_copy_that_comes_back_is_not_the_vendors(
 def test_an_old_fashioned_bounce_is_known_by_its_sender() -> None:
     mail = replace(BOUNCED, report=None, references=(OURS,), headers={"return-path": ("<>",)})
     assert brief(mail)[:2] == (ReplyKind.BOUNCE, Why.DELIVERY_FAILED)
+
+
+def test_a_postmaster_who_writes_a_mail_of_his_own_is_a_person() -> None:
+    assert brief(replace(ANSWER, sender="postmaster@vendor.example"))[:2] == (ReplyKind.RESPONSE, Why.PERSON)
+
+
+def test_a_bounce_that_does_not_name_the_mail_belongs_to_no_thread() -> None:
+    adopted = (Thread(INCIDENT, "bird", number="4711"),)
+    assert decide(replace(BOUNCED, report=replace(FAILED, original="")), adopted, VENDORS) is None
+
+
+def test_what_a_bounce_leaves_out_leaves_no_gap_in_its_text() -> None:
+    assert judged(replace(BOUNCED, report=replace(FAILED, status=""))).text == (
+        "failed support@vendor.example smtp; 550 5.1.1 no such user"
+    )
 
 
 def test_a_bounce_of_an_incident_that_is_not_open_is_told_too() -> None:
