@@ -209,6 +209,13 @@ def test_metrics_that_are_named_are_told_by_the_program() -> None:
 OTHER_WORDS = frozenset({"probe_any_target", "prober_alert", "prober_process"})
 
 
+def test_every_text_that_can_be_ones_own_is_named() -> None:
+    text = (ROOT / "docs" / "texts.md").read_text(encoding="utf-8")
+    texts = sorted(path.name for path in (ROOT / "prober" / "deliver" / "templates").glob("*.j2"))
+    assert texts
+    assert [name for name in texts if f"`{name}`" not in text] == []
+
+
 def test_settings_that_are_named_exist() -> None:
     known_keys = {
         (path.removesuffix("[]").rpartition(".")[2], key.name)
