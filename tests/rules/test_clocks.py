@@ -183,6 +183,21 @@ def run_of(story: Story) -> Running:
     return run
 
 
+class TestItsBegin:
+    def test_a_clock_that_runs_from_the_call_begins_when_the_call_was_taken(self) -> None:
+        s = with_ticket(Story(pack=pack_of(starts=["hotline"])))
+        assert s.state.incident is not None
+        assert s.state.incident.clock("answer") is None
+        s.accepted(20, s.id("1/hotline/call/call"), "call")
+        assert run_of(s).begun == T0 + 20
+
+    def test_a_ticket_that_a_person_opened_counts_from_when_they_say_it_was(self) -> None:
+        s = Story(pack=pack_of())
+        s.raised(0)
+        s.entry(90, EntryKind.ADOPT, ticket="4711", when=30)
+        assert run_of(s).begun == T0 + 30
+
+
 class TestAcrossARestart:
     def test_what_was_due_while_we_were_down_is_done_once(self) -> None:
         s = with_ticket(Story(pack=pack_of(warn=["30m", "10m"], again="10m")))

@@ -316,6 +316,7 @@ class TestRecovery:
         )
         assert note.facts["thread"] == s.id(TICKET)
         assert resolve.after == s.id(PAGE)
+        assert (resolve.facts["recovered"], resolve.facts["duration"]) == (T0 + 300, 239)
         assert resolve.alert("pager") == s.act(PAGE).alert("pager")
         assert s.state.phase is Phase.RECOVERED
 

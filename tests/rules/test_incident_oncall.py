@@ -20,6 +20,18 @@ class TestLevels:
         assert s.tick(1800) == ["1/page/boss/open", "1/page/chief/open"]
         assert s.tick(10_000) == []
 
+    def test_each_of_three_is_paged_in_its_turn(self) -> None:
+        s = Story(further=(*LEVELS, Level(3600, ("owner",))))
+        s.raised(0)
+        paged = [[name for name in s.tick(at) if "/page/" in name] for at in (600, 1799, 1800, 3599, 3600)]
+        assert paged == [
+            ["1/page/second/open"],
+            [],
+            ["1/page/boss/open", "1/page/chief/open"],
+            [],
+            ["1/page/owner/open"],
+        ]
+
     def test_an_acknowledgement_ends_it_and_names_the_contact(self) -> None:
         s = Story(further=LEVELS)
         s.raised(0)
@@ -49,6 +61,8 @@ class TestLevels:
         s.raised(0, Condition.BLIND)
         assert s.tick(600) == ["1/page/second/blind-1"]
         assert s.cleared(700, Condition.BLIND) == ["1/page_resolve/pager/blind-1", "1/page_resolve/second/blind-1"]
+        facts = s.act("1/page_resolve/pager/blind-1").facts
+        assert (facts["recovered"], facts["duration_to"]) == (T0 + 700, "recovered")
 
     def test_the_recovery_does_not_end_it_while_a_matter_of_on_calls_own_goes_on(self) -> None:
         s = Story(further=LEVELS)
@@ -58,6 +72,28 @@ class TestLevels:
         assert s.tick(600) == ["1/page/second/failing-1"]
         s.cleared(700, Condition.FAILING, "api")
         assert s.tick(5000) == []
+
+    def test_a_matter_of_on_calls_own_that_is_over_does_not_end_it_for_the_agreements(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.raised(10, Condition.FAILING, "api")
+        s.cleared(100, Condition.FAILING, "api")
+        assert "1/page/second/open" in s.tick(600)
+
+    def test_nor_does_one_of_two_take_the_place_of_the_agreements(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.raised(10, Condition.FAILING, "api")
+        s.raised(20, Condition.FAILING, "smtp")
+        s.cleared(100, Condition.FAILING, "api")
+        assert "1/page/second/open" in s.tick(600)
+
+    def test_of_two_matters_of_on_calls_own_they_hear_of_the_one_that_goes_on(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0, Condition.FAILING, "api")
+        s.raised(10, Condition.FAILING, "smtp")
+        s.cleared(100, Condition.FAILING, "api")
+        assert s.tick(600) == ["1/page/second/failing-2"]
 
     def test_they_hear_of_what_goes_on_and_not_of_what_is_over(self) -> None:
         s = Story(further=LEVELS)
@@ -120,6 +156,22 @@ class TestRepeats:
         assert s.tick(600) == ["1/page/pager/open~2"]
         s.entry(601, EntryKind.ACK)
         assert s.tick(5000) == []
+
+    def test_it_is_repeated_no_sooner_than_the_time_between_two(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        assert s.tick(300) == ["1/page/pager/open~1"]
+        assert [s.tick(at) for at in (301, 302, 599)] == [[], [], []]
+        assert s.tick(600) == ["1/page/pager/open~2"]
+
+    def test_whoever_has_not_had_it_gets_the_page_and_no_repeat(self) -> None:
+        s = Story(page_again=300)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.reloaded(10, on_call=("pager", "phone"))
+        assert s.raised(20, Condition.FAILING, "api") == ["1/page/pager/failing-1", "1/page/phone/failing-1"]
+        assert s.tick(300) == ["1/page/pager/open~1", "1/page/phone/open"]
 
     def test_a_repeat_shares_the_alert_and_is_resolved_with_it(self) -> None:
         s = Story(page_again=300)
@@ -257,6 +309,14 @@ class TestMaintenance:
         assert "1/note/mail/recovered" in s.cleared(800)
         assert s.state.phase is Phase.RECOVERED
 
+    def test_a_level_whose_time_comes_within_the_window_is_paged_when_it_ends(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.maintenance(100, begins=True)
+        assert "1/page/second/open" not in s.tick(600)
+        s.maintenance(1000, begins=False)
+        assert s.tick(1001) == ["1/page/second/open"]
+
     def test_again_within_the_window_it_is_no_new_episode_before_the_window_ends(self) -> None:
         s = Story()
         s.raised(0)
@@ -320,6 +380,15 @@ class TestReopening:
             f"incident bird-20250101T000000Z is not the newest that was closed; {incident} is"
         )
         assert s.entry(501, EntryKind.REOPEN, incident=incident).refused == ""
+
+    def test_nobody_is_paged_on_for_what_was_closed(self) -> None:
+        s = Story(further=LEVELS)
+        s.raised(0)
+        s.removed(50)
+        s.entry(60, EntryKind.RESOLVE)
+        s.reloaded(65, title="Mail")
+        assert s.entry(70, EntryKind.REOPEN).refused == ""
+        assert s.tick(5000) == []
 
     def test_what_is_open_cannot_be_reopened(self) -> None:
         s = self.closed()

@@ -46,6 +46,15 @@ def test_a_page_of_on_calls_own_goes_on_too() -> None:
     assert "follows" not in s.act("1/page/phone/blind-1").facts
 
 
+def test_a_page_of_on_calls_own_promises_no_ticket_although_one_was_opened_for_the_agreements() -> None:
+    s = Story()
+    s.raised(0)
+    own = s.raised(1, Condition.FAILING, "api")
+    s.reloaded(5, on_call=("phone",))
+    assert "1/page/phone/failing-1" in refused(s, 6, own[0], "pager")
+    assert "follows" not in s.act("1/page/phone/failing-1").facts
+
+
 @pytest.mark.parametrize(
     "change",
     [{"on_call": ()}, {"on_call": ("phone", "pager")}, {"on_call": ("phone",), "further": (Level(300, ("pager",)),)}],

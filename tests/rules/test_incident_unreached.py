@@ -65,8 +65,17 @@ def test_a_page_that_reached_nobody_pages_the_next_level_before_its_time() -> No
     assert s.tick(1200) == ["1/page/chief/open"]
 
 
-def test_when_there_is_no_further_level_the_others_are_told() -> None:
-    s = outage()
+def test_within_maintenance_the_next_level_is_left_for_its_end() -> None:
+    s = outage(further=LEVELS)
+    s.maintenance(20, begins=True)
+    assert unreached(s, 30, "1/page/pager/open") == []
+    s.maintenance(1000, begins=False)
+    assert s.tick(1001) == ["1/page/boss/open"]
+
+
+@pytest.mark.parametrize("page_again", [0, 600])
+def test_when_there_is_no_further_level_the_others_are_told(page_again: int) -> None:
+    s = outage(page_again=page_again)
     assert unreached(s, 30, "1/page/pager/open") == ["1/page/pager/page-unreached"]
 
 
