@@ -54,7 +54,12 @@ def load(path: Path, environ: Mapping[str, str] | None = None, *, unread: str | 
     `unread` stands for secrets whose files cannot be read, for who needs none; None: that is wrong.
     """
     path = Path(path)
-    base = path.absolute().parent
+    try:
+        base = path.absolute().parent
+    except OSError as error:  # the shell stands in a folder that was removed
+        raise ConfigError(
+            [f"{path}: the working directory cannot be seen ({error.strerror}); go to another, or write the whole path"]
+        ) from None
     try:
         document = read(path)
     except ReadError as error:

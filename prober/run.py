@@ -11,7 +11,7 @@ import gc
 import os
 import resource
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import uvloop
@@ -77,6 +77,20 @@ def descriptors() -> int:
     return int(soft * _DESCRIPTORS)
 
 
+@contextlib.contextmanager
+def _room_for_more() -> Iterator[None]:
+    """Raises StartError where the system lets us have no more processes or threads."""
+    try:
+        yield
+    except (BlockingIOError, RuntimeError) as error:
+        if not isinstance(error, BlockingIOError) and "start new thread" not in str(error):
+            raise
+        raise StartError(
+            f"a process or thread cannot be started ({getattr(error, 'strerror', None) or error}): let this user have"
+            " more of them, and of memory (ulimit -u and -v, TasksMax= and MemoryMax= of the unit)"
+        ) from error
+
+
 def _let_in() -> None:
     """The serving process opens the board through /proc, which the kernel refuses for a program with a capability of its own.
 
@@ -99,10 +113,11 @@ def run(loaded: Loaded, held: Held | None = None) -> int:
                 return 0
             program = Program(loaded, store, sock, handler, in_flight)
             _let_in()
-            program.child.spawn()
-            undo.callback(program.child.kill)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(program.main(held))
+            with _room_for_more():
+                program.child.spawn()
+                undo.callback(program.child.kill)
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(program.main(held))
             undo.pop_all()  # the program has put all of it away itself
     finally:
         handler.close()
@@ -291,7 +306,12 @@ class Program:
             errors: list[str] = []
             try:
                 await self._adopt(*await self._loop.run_in_executor(None, self._read_again))
-            except (ProberError, OSError, ValueError) as error:
+            except (
+                ProberError,
+                OSError,
+                ValueError,
+                RuntimeError,
+            ) as error:  # the last where there is no thread for it
                 errors = str(error).splitlines() or [repr(error)]
                 for line in errors:
                     log.error("the configuration was not reloaded", extra=logs.fields(error=line))
@@ -302,7 +322,8 @@ class Program:
 
     def _read_again(self) -> tuple[Loaded, Redactor, Engines, Lanes, dict[str, Windows]]:
         """In a thread: all that can fail, before anything changes."""
-        loaded = config.load(self._loaded.path)
+        # By its whole name: the working directory may have been renamed, or be gone.
+        loaded = config.load(self._loaded.base / self._loaded.path.name)
         old, new = self._loaded.settings, loaded.settings
         if new.listen != old.listen:
             raise ProberError(

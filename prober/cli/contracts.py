@@ -7,7 +7,7 @@ import yaml
 
 from prober import packs
 from prober.cli import contract_text
-from prober.errors import Exit
+from prober.errors import Exit, UsageError
 from rules.contracts.model import Pack
 
 
@@ -36,11 +36,19 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(contract_text.text(pack), end="")
     elif args.action == "check":
-        pack = packs.load(str(Path(args.file).absolute()), Path())  # a path, even without a slash in it
+        pack = packs.load(_whole(args.file), Path())
         print(f"{args.file}: ok ({pack.title})")
     else:
         print("\n".join(_line(packs.load(name, Path())) for name in packs.names()))
     return Exit.OK
+
+
+def _whole(file: str) -> str:
+    """A path, even without a slash in it. Raises UsageError."""
+    try:
+        return str(Path(file).absolute())
+    except OSError as error:  # the shell stands in a folder that was removed
+        raise UsageError(f"{file}: the working directory cannot be seen ({error.strerror}); go to another") from None
 
 
 def _line(pack: Pack) -> str:

@@ -41,9 +41,12 @@ class Folder:
         Raises UsageError when it holds a demo already (its incident would go on) or cannot be made.
         """
         if chosen is None:
-            return cls(Path(tempfile.mkdtemp(prefix="prober-demo-")))
-        folder = cls(chosen.absolute())
+            try:
+                return cls(Path(tempfile.mkdtemp(prefix="prober-demo-")))
+            except OSError as error:
+                raise UsageError(f"no folder can be made for it ({error.strerror}); name one by --dir") from None
         try:
+            folder = cls(chosen.absolute())
             folder.path.mkdir(parents=True, exist_ok=True)
             taken = [path.name for path in (folder.config, folder.store, folder.key) if path.exists()]
         except OSError as error:

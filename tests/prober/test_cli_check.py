@@ -1,9 +1,11 @@
 """The command line: it starts fast, explains itself, and `prober check` says what is wrong, unwise and made a month."""
 
 import contextlib
+import errno
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -565,6 +567,43 @@ def test_errors_that_nobody_takes_leave_the_exit_status_as_it_is(command: list[s
         told = subprocess.run([sys.executable, "-m", "prober", *command], capture_output=True, cwd=ROOT)
         done = subprocess.run([sys.executable, "-m", "prober", *command], stderr=full, stdout=full, cwd=ROOT)
     assert done.returncode == told.returncode != 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "prober.yaml"],
+        ["once", "prober.yaml"],
+        ["run", "prober.yaml"],
+        ["incidents", "--config", "prober.yaml"],
+        ["drill", "--dry", "prober.yaml"],
+        ["contracts", "check", "pack.yaml"],
+        ["demo", "--dir", "demo"],
+    ],
+)
+def test_a_working_directory_that_was_removed_is_said_without_a_traceback(tmp_path: Path, command: list[str]) -> None:
+    """As where a deployment replaced the folder under a shell."""
+    away = tmp_path / "away"
+    away.mkdir()
+    line = f'rmdir "{away}"; exec "{sys.executable}" -P -m prober {shlex.join(command)}'
+    done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, cwd=away)
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert "No such file or directory" in done.stderr + done.stdout
+    assert command[-1] in done.stderr + done.stdout
+
+
+def test_where_no_folder_can_be_made_the_demo_says_how_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(**_: object) -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.mkdtemp", none)
+    assert main(["demo"]) == 2
+    assert capsys.readouterr().err == (
+        "prober: no folder can be made for it (No usable temporary directory found); name one by --dir\n"
+    )
 
 
 LATIN = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}

@@ -1,5 +1,6 @@
 """`prober run` as a whole: what keeps it from starting is said, and its life from start to stop, with a reload on the way."""
 
+import errno
 import json
 import os
 import resource
@@ -123,6 +124,28 @@ def test_with_too_few_descriptors_to_start_it_says_how_many_are_needed(tmp_path:
         " (ulimit -n, LimitNOFILE= of the unit)\n"
     )
     assert not (tmp_path / "prober.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("prober.child.Child.spawn", BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")),
+        ("prober.store.writer.Writer.start", RuntimeError("can't start new thread")),
+    ],
+)
+def test_too_few_processes_or_threads_to_start_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception
+) -> None:
+    """RLIMIT_NPROC counts all of the user's, and binds nobody who is root."""
+
+    def refused(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(what, refused)
+    with pytest.raises(StartError, match=r"cannot be started \(.*TasksMax="):
+        run(loaded(tmp_path))
+    monkeypatch.undo()
+    Store.open(tmp_path / "prober.db").close()
 
 
 # its life
@@ -286,6 +309,27 @@ def test_a_log_that_nobody_takes_changes_neither_its_life_nor_its_end(
         life.process.wait(60)
         for each in opened:
             os.close(each)
+
+
+@pytest.mark.e2e
+def test_a_reload_reads_the_file_of_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started with a path relative to a folder that a deployment replaced."""
+    folder = tmp_path / "current"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    life = Life(
+        Path(), configuration({"name": "a", "url": "http://127.0.0.1:9/"}, store=f"sqlite:///{tmp_path}/prober.db")
+    )
+    try:
+        life.wait_logged("measuring")
+        folder.rename(tmp_path / "before")
+        folder.mkdir()
+        (folder / "prober.yaml").write_text((tmp_path / "before" / "prober.yaml").read_text())
+        (tmp_path / "before" / "prober.yaml").write_text("nothing of use")
+        life.process.send_signal(signal.SIGHUP)
+        life.wait_logged("the configuration was reloaded")
+    finally:
+        assert life.end() == 0
 
 
 #: Root, too, as somebody who may not look into every process; then the program in one that may not be looked into.
