@@ -178,6 +178,15 @@ def test_on_calls_own_matters_need_no_consent() -> None:
     assert s.entry(1, EntryKind.CONSENT).refused.startswith("this concerns on-call alone")
 
 
+def test_an_incident_that_began_as_on_calls_own_asks_before_it_goes_to_the_vendor() -> None:
+    s = Story(mode=Mode.ASK)
+    s.raised(0, Condition.BLIND)
+    assert s.raised(60) == ["1/page/pager/severity-critical"]
+    assert s.act("1/page/pager/severity-critical").facts["asks_until"] == T0 + 360
+    assert s.tick(359) == []
+    assert s.tick(360) == [TICKET]
+
+
 @pytest.mark.parametrize("kind", [EntryKind.CONSENT, EntryKind.DECLINE])
 def test_an_answer_to_no_question_is_refused_and_changes_nothing(kind: EntryKind) -> None:
     s = Story()

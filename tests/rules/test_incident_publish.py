@@ -36,6 +36,14 @@ def test_each_page_is_told_by_an_act_of_its_own_that_waits_for_nothing() -> None
     assert len({a.id for a in acts}) == 2
 
 
+def test_an_incident_that_began_as_on_calls_own_is_told_once_it_is_the_agreements() -> None:
+    s = story()
+    s.raised(0, Condition.BLIND)
+    assert told(s) == []
+    s.raised(60)
+    assert told(s) == ["raised"]
+
+
 def test_a_whole_incident_is_told_from_the_first_second_to_the_last_word() -> None:
     s = story()
     s.raised(0)
