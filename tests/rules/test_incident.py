@@ -551,6 +551,10 @@ class TestAPackThatMapsMore:
         assert s.cleared(6, Condition.PARTIAL, "smtp/b") == []
         assert s.state.phase is Phase.OPEN
         assert s.raised(7, Condition.PARTIAL, "smtp/b") == []  # told of before
+        s.cleared(300)
+        assert s.state.phase is Phase.OPEN, "it holds all the same"
+        s.cleared(310, Condition.PARTIAL, "smtp/b")
+        assert s.state.phase is Phase.RECOVERED
 
     def test_an_endpoint_again_while_another_is_down_is_no_new_episode(self) -> None:
         s = Story(pack=self.PACK)

@@ -44,6 +44,17 @@ def test_an_incident_that_began_as_on_calls_own_is_told_once_it_is_the_agreement
     assert told(s) == ["raised"]
 
 
+def test_what_makes_it_graver_is_told_and_what_comes_again_too() -> None:
+    s = story()
+    s.raised(0, Condition.PARTIAL, "api/a")
+    s.raised(60)
+    assert told(s) == ["raised"]
+    s.cleared(70, Condition.PARTIAL, "api/a")
+    assert told(s) == ["cleared"]
+    s.raised(80, Condition.PARTIAL, "api/a")
+    assert told(s) == ["raised"]
+
+
 def test_a_whole_incident_is_told_from_the_first_second_to_the_last_word() -> None:
     s = story()
     s.raised(0)
