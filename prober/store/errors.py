@@ -64,7 +64,10 @@ _SAYS: dict[int, tuple[type[StoreError], str]] = {
         "cannot be written; check owner and mode of the file and its directory",
     ),
     sqlite3.SQLITE_PERM: (ReadOnlyError, "access refused; check owner and mode of the file and its directory"),
-    sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened; check owner and mode of the file and its directory"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StoreError,
+        "cannot be opened; check owner and mode of the file and its directory, and that the disk takes more files (df -i)",
+    ),
     sqlite3.SQLITE_BUSY: (StoreLockedError, "another program holds it; end that program"),
     sqlite3.SQLITE_LOCKED: (StoreLockedError, "another program holds it; end that program"),
     sqlite3.SQLITE_IOERR: (StoreError, "the disk failed to read or write; look at the system's log"),

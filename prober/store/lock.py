@@ -20,7 +20,11 @@ class StoreLock:
             # What a link of this name led to would be emptied: whoever may write beside the store could aim it.
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except PermissionError as error:
-            raise ReadOnlyError(store, f"its lock {self.path} cannot be written ({error.strerror})") from None
+            raise ReadOnlyError(
+                store,
+                f"its lock {self.path} cannot be written ({error.strerror}); check its owner and mode, and those of its"
+                " directory: each `prober run` must be by the same user",
+            ) from None
         except OSError as error:
             raise StoreError(store, f"its lock {self.path} cannot be made ({error.strerror})") from None
         try:

@@ -257,8 +257,8 @@ def test_a_damaged_store_is_told(path: Path) -> None:
 def as_nobody(path: Path, *code: str) -> str:
     """What python code with `path` says as a user who owns nothing here: standard error and output."""
     script = "\n".join(
-        (
-            "import sys, sqlite3; from pathlib import Path; from prober.store import *; path = Path(sys.argv[1])",
+        (  # all that may be imported later too: a Python of root's own is out of reach by then
+            "import sys, sqlite3, urllib.parse; from pathlib import Path; from prober.store import *; path = Path(sys.argv[1])",
             "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)",
             *code,
         )
@@ -296,6 +296,7 @@ def test_a_store_that_is_not_ours_to_write_is_told(others: Path) -> None:
     write(others, Recorder().all(OK, 3))
     said = as_nobody(others, "Store.open(path)")
     assert f"ReadOnlyError: store {others}: its lock {others}.lock cannot be written (Permission denied)" in said
+    assert "check its owner and mode" in said
     (others.parent / "prober.db.lock").chmod(0o666)
     others.chmod(0o644)
     said = as_nobody(others, "Store.open(path)")
@@ -328,6 +329,7 @@ def test_a_store_in_a_folder_that_cannot_be_written_is_read_all_the_same(others:
         (sqlite3.SQLITE_FULL, "DiskFullError", "the disk is full; make room"),
         (sqlite3.SQLITE_IOERR_FSYNC, "StoreError", "the disk failed"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "ReadOnlyError", "cannot be written"),
+        (sqlite3.SQLITE_CANTOPEN, "StoreError", "that the disk takes more files"),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "StoreLockedError", "another program holds it"),
         (sqlite3.SQLITE_MISUSE, "StoreError", "SQLite failed"),
     ],
