@@ -576,6 +576,7 @@ class TestAPackThatMapsMore:
         assert s.state.phase is Phase.OPEN
         assert s.raised(400) == ["2/page/pager/open", "2/note/mail/unavailable-again"]
         assert s.detail(RecordKind.EPISODE)["episode"] == 2
+        assert s.accepted(401, s.id("2/note/mail/unavailable-again")) == ["2/hotline/call/call"]
         s.cleared(700)
         assert s.state.phase is Phase.OPEN  # partial has held all the time
         s.cleared(800, Condition.PARTIAL, "api/a")
@@ -593,6 +594,15 @@ class TestAPackThatMapsMore:
         s.raised(30)
         assert s.accepted(31, s.id("1/note/mail/severity-emergency")) == ["1/hotline/call/call-2"]
         assert s.tick(500) == [], "once an episode"
+
+    def test_it_gets_the_ticket_that_on_call_declined_in_the_episode_before(self) -> None:
+        s = Story(pack=self.PACK, mode=Mode.ASK)
+        s.raised(0)
+        s.raised(5, Condition.PARTIAL, "api/a")
+        s.entry(60, EntryKind.DECLINE)
+        assert s.reloaded(100, mode=Mode.ACT) == []
+        s.cleared(300)
+        assert s.raised(400) == ["2/page/pager/open", "2/ticket/mail/open"]
 
     def test_the_incident_keeps_its_highest_severity(self) -> None:
         s = Story(pack=self.PACK)

@@ -115,6 +115,17 @@ def test_a_new_episode_asks_before_the_note_and_the_call() -> None:
     assert s.accepted(411, s.id("2/note/mail/unavailable-again")) == ["2/hotline/call/call"]
 
 
+def test_so_does_one_that_begins_while_an_endpoint_is_still_down() -> None:
+    s = Story(mode=Mode.ASK, pack=BOTH)
+    s.raised(0)
+    s.raised(5, Condition.PARTIAL, "api/a")
+    names_of(s, 60, EntryKind.CONSENT)
+    s.accepted(61, s.id(TICKET))
+    s.cleared(300)
+    assert s.raised(400) == ["2/page/pager/open"]
+    assert names_of(s, 410, EntryKind.CONSENT) == ["2/note/mail/unavailable-again"]
+
+
 def test_a_higher_severity_asks_anew_although_the_lower_one_was_declined() -> None:
     s = Story(mode=Mode.ASK, pack=BOTH)
     s.raised(0, Condition.PARTIAL, "api/a")

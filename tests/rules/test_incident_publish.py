@@ -53,6 +53,10 @@ def test_what_makes_it_graver_is_told_and_what_comes_again_too() -> None:
     assert told(s) == ["cleared"]
     s.raised(80, Condition.PARTIAL, "api/a")
     assert told(s) == ["raised"]
+    s.cleared(90)
+    assert told(s) == ["cleared"]
+    s.raised(100)
+    assert told(s) == ["raised"], "a new episode"
 
 
 def test_a_whole_incident_is_told_from_the_first_second_to_the_last_word() -> None:
