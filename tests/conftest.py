@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -73,6 +74,14 @@ def _skip_missing(items: list[pytest.Item]) -> None:
                 if find(program) is None:
                     reason = f"{name} is not installed (Debian: {package})"
                     item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    """What the tests of a module have asked without a server leaves no database open."""
+    yield
+    if (asking := sys.modules.get("asking")) is not None:
+        asking.close_stores()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -22,6 +22,13 @@ from prober.web.view import View
 from rules.model import Observation
 
 NOW = 1_795_341_700.0
+_STORES: list[Stored] = []
+
+
+def close_stores() -> None:
+    """The readers and threads of all desks so far, which may be shared by the tests of a module."""
+    while _STORES:
+        _STORES.pop().close()
 
 
 class Clock:
@@ -48,6 +55,7 @@ class Desk:
         self.view.configured(settings, self.board, 0, {"bird": ("critical",)})
         self.entries = Entries(self.view, self._send)
         self.stored = Stored()
+        _STORES.append(self.stored)
         if store is not None:
             self.stored.configured(store)
         self.gate = Gate(self.view)

@@ -329,6 +329,7 @@ def test_a_store_in_a_folder_that_cannot_be_written_is_read_all_the_same(others:
         (sqlite3.SQLITE_FULL, "DiskFullError", "the disk is full; make room"),
         (sqlite3.SQLITE_IOERR_FSYNC, "StoreError", "the disk failed"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "ReadOnlyError", "cannot be written"),
+        (sqlite3.SQLITE_READONLY, "ReadOnlyError", "whether its disk has become read-only"),
         (sqlite3.SQLITE_CANTOPEN, "StoreError", "that the disk takes more files"),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "StoreLockedError", "another program holds it"),
         (sqlite3.SQLITE_MISUSE, "StoreError", "SQLite failed"),
