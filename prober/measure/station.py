@@ -316,7 +316,7 @@ class Station:
             "oldest": self.errands.age(second),
             "store": {
                 "ok": health.ok,
-                "queued": health.queued,
+                "queued": health.queued_seconds,
                 "dropped": health.dropped,
                 "error": health.last_error,
             },

@@ -61,7 +61,7 @@ _SAYS: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_FULL: (DiskFullError, "the disk is full; make room"),
     sqlite3.SQLITE_READONLY: (
         ReadOnlyError,
-        "cannot be written; check owner and mode of the file and its directory",
+        "cannot be written; check owner and mode of the file and its directory, and whether its disk has become read-only",
     ),
     sqlite3.SQLITE_PERM: (ReadOnlyError, "access refused; check owner and mode of the file and its directory"),
     sqlite3.SQLITE_CANTOPEN: (

@@ -33,7 +33,7 @@ def unready(view: View) -> list[str]:
     if view.totals is None:
         reasons.append("no figures from the measuring process yet")
     elif not view.totals.store_ok:
-        reasons.append(f"the store is failing; {view.totals.store_queued:g} s wait in memory")
+        reasons.append(f"the store is failing; {view.totals.store_queued:.0f} s wait in memory")
     reasons += [
         f"no second of {service} has closed yet"
         for service in view.settings.services

@@ -17,7 +17,7 @@ from prober.measure.clock import NS
 from prober.measure.errands import Errands
 from prober.measure.messages import figures_message
 from prober.status.states import Held, Standing, State, channel_standing, service_standing
-from prober.store import Reader, SeriesKey
+from prober.store import Health, Reader, SeriesKey
 from prober.web.view import View
 from rules.acts import Act, ActKind, ActResult, Outcome
 from rules.model import Condition, Fault, Verdict
@@ -126,6 +126,14 @@ def test_acts_go_out_when_the_store_fails(tmp_path: Path) -> None:
     world.end()
     with Reader(world.path) as reader:
         assert len(reader.acts(world.heads()[0].id)) == 2, "and they are written down when it works again"
+
+
+def test_the_seconds_that_wait_are_seconds_however_few_transactions_they_were_merged_into(tmp_path: Path) -> None:
+    world = outage(tmp_path / "prober.db")
+    failing = Health(ok=False, queued=3, queued_seconds=240.5, dropped=0, last_error="the disk is full")
+    world.writer.health = lambda: failing  # type: ignore[method-assign]
+    assert world.station.totals()["store"]["queued"] == 240.5
+    world.end()
 
 
 def test_the_loop_may_be_gone_when_the_disk_answers(tmp_path: Path) -> None:

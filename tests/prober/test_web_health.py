@@ -28,7 +28,7 @@ def test_it_is_ready_once_a_second_has_closed_and_the_figures_come() -> None:
     [
         (lambda desk: setattr(desk.clock, "monotonic", 105.5), "no heartbeat of the measuring process for 6 s"),
         (
-            lambda desk: desk.view.total(totals(store={"ok": False, "queued": 17, "dropped": 0})),
+            lambda desk: desk.view.total(totals(store={"ok": False, "queued": 17.25, "dropped": 0})),
             "the store is failing; 17 s wait in memory",
         ),
         (lambda desk: setattr(desk.view, "spells", {}), "no second of bird has closed yet"),
