@@ -461,6 +461,16 @@ class TestWhatIsDone:
         resolved = [a.id for a in s.entry(HOUR + 1300, EntryKind.UPDATE).acts if a.kind is ActKind.PAGE_RESOLVE]
         assert len(resolved) == 3
 
+    def test_after_days_of_further_calls_the_state_has_not_grown(self) -> None:
+        s = with_ticket(Story(pack=pack_of(every=True, due=["hotline"])))
+        s.accepted(1, s.id("1/hotline/call/call"), "call")
+        for hour in range(1, 60):
+            for name in s.tick(hour * HOUR):
+                s.accepted(hour * HOUR, s.id(name), "call")
+        assert s.state.incident is not None
+        assert len(s.state.incident.made) < 16
+        assert len([a for a in s.acts if a.kind is ActKind.HOTLINE]) == 60
+
     def test_after_weeks_of_reminders_the_state_has_not_grown(self) -> None:
         s = with_ticket(Story(pack=pack_of(every=True, due=["chase"])))
         for hour in range(1, 300):

@@ -269,6 +269,13 @@ class TestATicketThatNobodyTakes:
         assert s.tick(519) == []
         assert s.tick(520) == ["2/hotline/call/call"]
 
+    def test_a_new_episode_opens_the_ticket_that_nobody_was_configured_for(self) -> None:
+        s = Story(tickets=())
+        s.raised(0)
+        s.cleared(300)
+        assert s.reloaded(310, tickets=("mail",)) == [], "it is over"
+        assert s.raised(400) == ["2/page/pager/open", "2/ticket/mail/open"]
+
     def test_a_receiver_that_took_it_after_all_counts(self) -> None:
         s = an_outage()
         s.refused(3, s.id(TICKET))
