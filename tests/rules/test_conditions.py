@@ -16,7 +16,7 @@ from rules.model import Cell, Condition, Fault, Tally, Verdict
 from rules.persistence import Mark, Rule
 from rules.seconds import judge, judge_service
 from rules.timeline import Run, RunBuilder
-from rules.watched import failing_mark, unavailable_mark
+from rules.watched import failing_mark, foremost, unavailable_mark
 
 SECOND = 1_795_341_600
 RULE = Rule()
@@ -178,6 +178,20 @@ def test_an_endpoint_that_is_down_while_its_channel_is_not_is_partial() -> None:
     assert isinstance(events[0], ConditionRaised)
     assert (events[0].onset, events[0].measured, events[0].bad) == (at(60), 60, 54)
     assert events[0].reasons == {"http_status_503": 54}
+
+
+def test_an_endpoint_that_fails_in_another_way_meanwhile_has_both_reasons() -> None:
+    service = Service(every(1000))
+    down, hanging = {**all_of(FINE), SEND: DOWN}, {**all_of(FINE), SEND: HANGS}
+    events = service.run((all_of(FINE), 60), (down, 20), (hanging, 40))
+    assert isinstance(events[0], ConditionRaised)
+    assert events[0].reasons == {"timeout": 34, "http_status_503": 20}
+
+
+def test_the_most_frequent_reasons_are_told_first_and_only_ten_of_them() -> None:
+    counts = {f"http_status_{500 + n}": n // 2 for n in range(2, 14)}
+    told = [(int(reason[-3:]), n) for reason, n in foremost(counts).items()]
+    assert told == [(512, 6), (513, 6), (510, 5), (511, 5), (508, 4), (509, 4), (506, 3), (507, 3), (504, 2), (505, 2)]
 
 
 def test_partial_is_cleared_when_the_whole_channel_goes_down() -> None:
