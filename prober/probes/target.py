@@ -37,8 +37,15 @@ def context_for(
     """
     password = client.password.get_secret_value() if client and client.password else None
     cert, key = (client.cert, client.key) if client else (None, None)
-    state = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (path.stat() for path in (ca, cert, key) if path))
+    files = (*((ca,) if ca else _system()), cert, key)
+    state = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (path.stat() for path in files if path))
     return _context(ca, cert, key, password, verify, tuple(alpn), state)
+
+
+def _system() -> tuple[Path, ...]:
+    """Where the system's CAs are: `update-ca-certificates` changes them, and a reload is to see it."""
+    found = ssl.get_default_verify_paths()
+    return tuple(Path(path) for path in (found.cafile, found.capath) if path)
 
 
 @lru_cache(maxsize=256)

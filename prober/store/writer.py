@@ -117,6 +117,7 @@ class Writer:
         if self._thread.ident is not None:
             self._thread.join(within + 1.0)
         if self._thread.is_alive():  # the disk does not answer: the connection is not ours to close
+            self._last_error = self._last_error or str(StoreError(self._store.path, "the disk does not answer"))
             return False
         self._store.close()
         return not self._hand and not self._backlog.entries and not self._backlog.evidence and not self._backlog.figures

@@ -174,6 +174,18 @@ def test_contexts_are_shared_until_a_file_changes(tmp_path: Path, authority: tru
     assert context_for(ca, None, verify=True) is not first, "a reload reads renewed files"
 
 
+def test_the_systems_cas_are_read_anew_when_they_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CA of the company's own that is added to the system's counts from the next reload on."""
+    system = tmp_path / "cert.pem"
+    monkeypatch.setenv("SSL_CERT_FILE", str(system))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    trustme.CA(organization_name="before").cert_pem.write_to_path(str(system))
+    first = context_for(None, None, verify=True)
+    assert context_for(None, None, verify=True) is first
+    trustme.CA(organization_name="of the company").cert_pem.write_to_path(str(system), append=True)
+    assert len(context_for(None, None, verify=True).get_ca_certs()) == len(first.get_ca_certs()) + 1 == 2
+
+
 def test_a_client_certificate_is_loaded_and_a_bad_file_is_an_error(tmp_path: Path, authority: trustme.CA) -> None:
     path = tmp_path / "client.pem"
     authority.issue_cert("client@example.com").private_key_and_cert_chain_pem.write_to_path(str(path))

@@ -242,6 +242,7 @@ def test_stopping_while_the_disk_hangs_does_not_hang(path: Path) -> None:
     writer.submit(note(0))
     assert disk.reached.wait(20)
     assert not writer.stop(within=-1.0)
+    assert writer.health().last_error == f"store {path}: the disk does not answer"
     disk.may_go.set()
     writer._thread.join(20)
     writer._store.close()
