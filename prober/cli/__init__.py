@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from prober.errors import Exit, ProberError
 
@@ -103,7 +103,7 @@ def _run(arguments: list[str]) -> int:
 
 def parser_of(chosen: str) -> tuple[argparse.ArgumentParser, Run | None]:
     """The parser of a command line, which knows the arguments of the chosen command alone, and what runs it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="prober",
         description="Holds a mail vendor to its support agreement: measures every second, decides as the agreement"
         " does, opens the ticket, calls the hotline, pages on-call.",
@@ -131,6 +131,14 @@ def _commands(parser: argparse.ArgumentParser, chosen: str) -> Run | None:
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says bad usage as all errors are said; those of the commands are of its class."""
+
+    def error(self, message: str) -> NoReturn:
+        _complain(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise SystemExit(Exit.USAGE)
 
 
 class _Help(argparse.HelpFormatter):

@@ -560,12 +560,15 @@ def test_a_full_disk_is_said_without_a_traceback() -> None:
     assert (done.returncode, done.stderr) == (1, "prober: cannot write: No space left on device\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", [["check", "nowhere.yaml"], ["seconds"], ["run", "nowhere.yaml"]])
-def test_errors_that_nobody_takes_leave_the_exit_status_as_it_is(command: list[str]) -> None:
+def test_errors_that_nobody_takes_leave_the_exit_status_as_it_is(command: list[str], unbuffered: str) -> None:
     """`RestartPreventExitStatus=2` of the unit goes by it."""
+    environ = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    line = [sys.executable, "-m", "prober", *command]
     with Path("/dev/full").open("wb") as full:
-        told = subprocess.run([sys.executable, "-m", "prober", *command], capture_output=True, cwd=ROOT)
-        done = subprocess.run([sys.executable, "-m", "prober", *command], stderr=full, stdout=full, cwd=ROOT)
+        told = subprocess.run(line, capture_output=True, cwd=ROOT, env=environ)
+        done = subprocess.run(line, stderr=full, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
     assert done.returncode == told.returncode != 0
 
 
