@@ -11,7 +11,7 @@ from rules.incident_draft import SECOND, Draft
 from rules.incident_events import ClockStepped, Entry, RecordKind, Reloaded, Removed, Result, Started
 from rules.incident_hotline import PATIENCE, call_hotline, call_hotline_if_due
 from rules.incident_names import incident_of
-from rules.incident_oncall import page_each, repeat_anew, resolve_topic, stop_paging
+from rules.incident_oncall import newest_of, page_each, repeat_anew, resolve_topic, stop_paging
 from rules.incident_redirect import redirect
 from rules.incident_state import Phase, Status, Ticket
 from rules.incident_ticket import drop_held_notes, send_held_notes
@@ -112,7 +112,7 @@ def take_failed(d: Draft, e: Result) -> None:
     over = d.incident.phase is not Phase.OPEN  # nobody has to get up for a note that says so
     if made and made.kind in _BY_HAND and not (made.kind is ActKind.NOTE and over):
         text = f"Every receiver refused for good; {_BY_HAND[made.kind]} by hand. {e.result.detail}".strip()
-        page_each(d, f"{made.kind}-failed", None, text=text)
+        page_each(d, newest_of(d, f"{made.kind}-failed"), None, text=text)
     call_hotline_if_due(d)
 
 

@@ -73,6 +73,17 @@ def page_these(
         d.make(ActKind.PAGE, named, (receiver,), facts, topic=topic, passing=passing or again, resolved=again)
 
 
+def newest_of(d: Draft, step: str) -> str:
+    """The step of the page of that kind that is open in this episode, else of the next one.
+
+    One that was resolved has used up its key: without a number the next would not be made.
+    """
+    pages = [m for m in d.incident.made if m.kind is ActKind.PAGE and m.episode == d.incident.episode]
+    had = {m.step: m.resolved for m in pages if m.step == step or m.step.startswith(f"{step}-")}
+    left = [name for name, resolved in had.items() if not resolved]
+    return left[-1] if left else f"{step}-{len(had) + 1}" if had else step
+
+
 def page_anew(d: Draft, refused: Made) -> bool:
     """Page whom the configuration has now, if it has no longer whom this page was for and nobody has acknowledged."""
     if refused.resolved or d.incident.acknowledged_by or not d.plan.on_call:

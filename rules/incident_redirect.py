@@ -11,7 +11,7 @@ from dataclasses import replace
 from rules.acts import ActKind
 from rules.incident_draft import Draft
 from rules.incident_hotline import call_hotline, calls
-from rules.incident_oncall import page_anew, resolve_step
+from rules.incident_oncall import newest_of, page_anew, resolve_step
 from rules.incident_state import Made, Mode, Phase, Status
 from rules.incident_ticket import open_ticket
 
@@ -30,7 +30,8 @@ def redirect(d: Draft, made: Made) -> bool:
     anew = {ActKind.TICKET: _open_anew, ActKind.HOTLINE: _call_anew}.get(made.kind)
     if anew is None or not anew(d, made):
         return False
-    resolve_step(d, f"{made.kind}-failed", "By hand no longer: the receivers that are configured now get it.")
+    asked = newest_of(d, f"{made.kind}-failed")
+    resolve_step(d, asked, "By hand no longer: the receivers that are configured now get it.")
     return True
 
 

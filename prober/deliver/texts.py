@@ -29,6 +29,8 @@ _EXERCISE = later(
 )
 _SPOKEN_EXERCISE = later("This is an exercise. There is no incident.")
 
+#: What the step of a page ends with when one like it was resolved before.
+_NUMBERED = re.compile(r"-[0-9]+$")
 #: Pages that ask on-call to do what the program could not, by their step.
 _BY_HAND = {
     "ticket-failed": later("the ticket was refused by every receiver; open it by hand"),
@@ -119,8 +121,8 @@ def _happened(act: Act, view: View) -> str:
         return f"{view.clock}; {since}"
     if act.kind is ActKind.PAGE_RESOLVE or _template(act) == "note_recovered.j2":
         return said("recovered at %(at)s", at=view.recovered) if view.recovered else said("recovered")
-    if act.kind is ActKind.PAGE and act.step in _BY_HAND:
-        return said(_BY_HAND[act.step])
+    if act.kind is ActKind.PAGE and (by_hand := _BY_HAND.get(_NUMBERED.sub("", act.step))):
+        return said(by_hand)
     if not (view.bad and view.measured) or view.measured == "0":
         return since
     return said(

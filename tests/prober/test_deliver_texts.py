@@ -164,7 +164,9 @@ def test_a_page_says_what_the_program_does_or_would_do() -> None:
     assert texts.text(act(ActKind.PAGE_RESOLVE, "p")).startswith("Resolved. ")
 
 
-@pytest.mark.parametrize("step", ["ticket-failed", "hotline-failed", "note-failed", "escalation-failed", "no-relay"])
+@pytest.mark.parametrize(
+    "step", ["ticket-failed", "ticket-failed-2", "hotline-failed", "note-failed", "escalation-failed", "no-relay"]
+)
 def test_a_page_asks_for_what_the_program_could_not_do(step: str) -> None:
     assert "by hand" in texts.summary(act(ActKind.PAGE, "p", step=step))
 

@@ -95,6 +95,17 @@ def test_a_ticket_that_every_receiver_refused_is_opened_by_others_that_are_confi
     assert "By hand no longer" in s.act("1/page_resolve/pager/ticket-failed").facts["text"]
 
 
+def test_on_call_is_paged_anew_when_those_refuse_it_too() -> None:
+    s = Story()
+    s.raised(0)
+    assert refused(s, 2, TICKET, "desk") == ["1/page/pager/ticket-failed"]
+    s.reloaded(90, tickets=("form",))
+    assert refused(s, 91, "1/ticket/form/open", "form") == ["1/page/pager/ticket-failed-2"]
+    again = s.reloaded(120, tickets=("other",))
+    assert again == ["1/ticket/other/open", "1/page_resolve/pager/ticket-failed-2"]
+    assert refused(s, 121, "1/ticket/other/open", "other") == ["1/page/pager/ticket-failed-3"]
+
+
 def test_of_two_refused_before_the_new_plan_was_known_only_what_is_still_asked_for_is_paged() -> None:
     s = Story()
     s.raised(0)
