@@ -39,15 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_streams()
     _take_any_text(sys.stdout)
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        status = _status(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
-    except ProberError as error:
-        _complain(f"prober: {error}")
-        return error.exit
-    except SystemExit as end:  # argparse's: help, version, bad usage
-        return end.code if isinstance(end.code, int) else Exit.OK
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has gone (`| head`)
         return _mute()
     except OSError as error:
@@ -56,6 +49,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"prober: cannot write: {error.strerror}")
         return _mute()
     return status
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        return _run(arguments)
+    except ProberError as error:
+        _complain(f"prober: {error}")
+        return error.exit
+    except SystemExit as end:  # argparse's: help, version, bad usage
+        return end.code if isinstance(end.code, int) else Exit.OK
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
 def _complain(text: str) -> None:

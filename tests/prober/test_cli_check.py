@@ -542,21 +542,25 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback() -> None:
+#: As everybody has it whose environment does not say PYTHONUNBUFFERED.
+BUFFERED = {**os.environ, "PYTHONUNBUFFERED": ""}
+
+
+@pytest.mark.parametrize("command", ["schema", "--help", "--version"])
+def test_a_reader_that_leaves_early_gets_no_traceback(command: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
+    line = [sys.executable, "-m", "prober", command]
     with os.fdopen(writing, "wb") as closed:
-        done = subprocess.run(
-            [sys.executable, "-m", "prober", "schema"], stdout=closed, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        done = subprocess.run(line, stdout=closed, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=BUFFERED)
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_a_full_disk_is_said_without_a_traceback() -> None:
+@pytest.mark.parametrize("command", ["schema", "--help", "--version"])
+def test_a_full_disk_is_said_without_a_traceback(command: str) -> None:
+    line = [sys.executable, "-m", "prober", command]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "prober", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=BUFFERED)
     assert (done.returncode, done.stderr) == (1, "prober: cannot write: No space left on device\n")
 
 
