@@ -1,5 +1,6 @@
 """The writer: a disk that fails holds nobody up, loses no step, and nothing is written twice."""
 
+import asyncio
 import logging
 import shutil
 import sqlite3
@@ -181,9 +182,8 @@ def test_a_log_that_is_removed_under_the_running_program_is_saved_and_made_anew(
     stored.configured(path)
 
     def served() -> list[int]:
-        return [
-            record.detail["n"] for record in stored._answer(lambda reader: list(reader.records("bird-1")))
-        ]  # as pages do
+        """As pages ask for them."""
+        return [n.detail["n"] for n in asyncio.run(stored.ask(lambda reader: list(reader.records("bird-1"))))]
 
     first, second, third = Waiter(), Waiter(), Waiter()
     with writing(path) as writer:
