@@ -197,12 +197,27 @@ class TestItsBegin:
         s.entry(90, EntryKind.ADOPT, ticket="4711", when=30)
         assert run_of(s).begun == T0 + 30
 
+    def test_told_twice_of_what_starts_it_it_runs_from_the_first(self) -> None:
+        s = with_ticket(Story(pack=pack_of(starts=["intake"])))
+        s.entry(10, EntryKind.INTAKE)
+        s.entry(50, EntryKind.INTAKE)
+        assert run_of(s).begun == T0 + 10
+
+    def test_once_it_was_met_what_starts_it_starts_it_again(self) -> None:
+        s = with_ticket(Story(pack=pack_of(starts=["intake"])))
+        s.entry(10, EntryKind.INTAKE)
+        s.entry(20, EntryKind.UPDATE)
+        s.entry(50, EntryKind.INTAKE)
+        assert (run_of(s).begun, run_of(s).standing) == (T0 + 50, Standing.RUNNING)
+
 
 class TestAcrossARestart:
     def test_what_was_due_while_we_were_down_is_done_once(self) -> None:
         s = with_ticket(Story(pack=pack_of(warn=["30m", "10m"], again="10m")))
         s.state = ServiceState.from_json(s.state.to_json())
         assert s.tick(9 * HOUR) == ["1/note/mail/chase-answer-1"]
+        told = {"clock": "answer", "article": "9", "due": T0 + HOUR, "times": 1}
+        assert s.detail(RecordKind.CLOCK_DUE) == told
         assert run_of(s).warn == ()
         assert s.tick(9 * HOUR + 599) == []
         assert s.tick(9 * HOUR + 600) == ["1/note/mail/chase-answer-2"]
@@ -303,6 +318,10 @@ class TestStandingStill:
         s = with_ticket(Story(pack=pack_of()))
         s.entry(10, EntryKind.WAITING_FOR_US)
         assert run_of(s).standing is Standing.RUNNING
+        later = with_ticket(Story(pack=pack_of(starts=["intake"])))
+        later.entry(10, EntryKind.WAITING_FOR_US)
+        later.entry(20, EntryKind.INTAKE)
+        assert run_of(later).standing is Standing.RUNNING
 
     def test_told_twice_it_stands_still_once(self) -> None:
         s = with_ticket(Story(pack=pack_of(pauses=True)))
@@ -441,6 +460,18 @@ class TestWhatIsDone:
         assert s.tick(3 * 86_400) == []
         assert s.state.incident is not None
         assert s.state.incident.later == ()
+
+    @pytest.mark.parametrize(
+        "ends", [(EntryKind.UPDATE,), (EntryKind.RESOLVE, EntryKind.REOPEN)], ids=["met", "closed"]
+    )
+    def test_nobody_is_escalated_to_for_what_is_over_when_the_hours_begin(self, ends: tuple[EntryKind, ...]) -> None:
+        s = with_ticket(Story(pack=pack_of(due=["escalate"]), calendars={"tam": OFFICE}, escalation=("tam",)))
+        s.tick(HOUR)
+        assert s.kinds()[-1] is RecordKind.WILL_ESCALATE
+        s.cleared(HOUR + 10)
+        for at, kind in enumerate(ends, HOUR + 20):
+            assert not s.entry(at, kind).refused
+        assert s.tick(3 * 86_400) == []
 
     def test_an_escalation_without_a_ticket_of_ours_waits_for_none(self) -> None:
         s = Story(pack=pack_of(due=["escalate"], starts=["intake"]), tickets=(), escalation=("tam",))

@@ -194,6 +194,13 @@ def test_the_most_frequent_reasons_are_told_first_and_only_ten_of_them() -> None
     assert told == [(512, 6), (513, 6), (510, 5), (511, 5), (508, 4), (509, 4), (506, 3), (507, 3), (504, 2), (505, 2)]
 
 
+def test_a_series_without_a_record_is_passed_over() -> None:
+    service = Service(every(1000))
+    service.conditions.replay("api", "", ())
+    service.conditions.replay("api", "send", (), SECOND - 1)
+    assert brief(service.run((all_of(DOWN), 60))) == [("raised", Condition.UNAVAILABLE, "", 59)]
+
+
 def test_partial_is_cleared_when_the_whole_channel_goes_down() -> None:
     service = Service(every(1000, ACCOUNT, SEND))
     half, down = {ACCOUNT: FINE, SEND: DOWN}, {ACCOUNT: DOWN, SEND: DOWN}
@@ -245,6 +252,14 @@ def test_a_revoked_key_is_failing_and_not_unavailable() -> None:
     assert brief(events) == [("raised", Condition.FAILING, "api", 113), ("cleared", Condition.FAILING, "api", 239)]
     assert isinstance(events[0], ConditionRaised)
     assert events[0].reasons == {"http_status_401": 54}
+
+
+def test_a_channel_is_judged_by_the_interval_of_its_own_calls() -> None:
+    service = Service({ACCOUNT: 1000, INJECTION: 30_000}, Rule(for_=120))
+    called = {ACCOUNT: FINE, INJECTION: REFUSED_KEY}
+    between = {ACCOUNT: FINE, INJECTION: NO_CALL}
+    events = service.run(*[(called, 1), (between, 29)] * 5)
+    assert brief(events) == [("raised", Condition.FAILING, "smtp", 119)]
 
 
 def test_failing_is_not_raised_beside_unavailable() -> None:

@@ -1,9 +1,9 @@
 """On-call's levels, pages that are repeated until somebody acknowledges, and maintenance windows."""
 
-from incident_story import AGREEMENT, CALL, NS, PAGE, RESOLVE, T0, TICKET, Story, pack_with
+from incident_story import AGREEMENT, CALL, NS, PAGE, RESOLVE, T0, TICKET, Story, names, pack_with
 
 from rules.acts import Outcome
-from rules.incident import EntryKind, Level, Phase, RecordKind
+from rules.incident import EntryKind, Level, Mode, Phase, RecordKind
 from rules.model import Condition
 
 LEVELS = (Level(600, ("second",)), Level(1800, ("boss", "chief")))
@@ -451,6 +451,54 @@ class TestWhatIsEntered:
         s.entry(60, EntryKind.INTAKE, when=4000)
         assert s.state.incident is not None
         assert s.state.incident.clocks[0].begun == T0 + 60
+
+    def test_the_tickets_number_is_taken_down_from_an_answer_too(self) -> None:
+        s = Story()
+        s.raised(0)
+        s.entry(60, EntryKind.FIRST_RESPONSE, ticket="4711")
+        s.entry(61, EntryKind.UPDATE)
+        assert s.state.incident is not None
+        assert s.state.incident.ticket is not None
+        assert s.state.incident.ticket.number == "4711"
+
+    def test_a_severity_that_the_agreement_has_not_changes_nothing(self) -> None:
+        s = Story()
+        s.raised(0)
+        before = s.state
+        assert s.entry(60, EntryKind.SEVERITY, value="urgent").refused.startswith("'urgent' is not a severity")
+        assert s.state == before
+        assert s.detail(RecordKind.REFUSED)["by"] == "ann"
+
+    CONFIRMED = pack_with(
+        conditions={"unavailable": {"severity": "non-critical", "confirmed": "critical", "article": "1"}}
+    )
+
+    def test_confirmed_by_others_it_rises_and_the_new_severity_adds_the_call(self) -> None:
+        s = Story(pack=self.CONFIRMED)
+        s.raised(0)
+        s.accepted(1, s.id(TICKET))
+        s.entry(60, EntryKind.CONFIRM)
+        assert names(s.last.acts) == ["1/page/pager/severity-critical", "1/note/mail/severity-critical"]
+        assert s.detail(RecordKind.CONFIRMED)["by"] == "ann"
+        assert s.accepted(61, s.id("1/note/mail/severity-critical")) == [CALL]
+
+    def test_it_opens_the_ticket_that_the_lower_severity_did_not_ask_for(self) -> None:
+        severities = self.CONFIRMED.to_mapping()["severities"]
+        severities["non-critical"]["ticket"] = False
+        s = Story(pack=pack_with(severities=severities, conditions=self.CONFIRMED.to_mapping()["conditions"]))
+        assert s.raised(0) == [PAGE]
+        s.entry(60, EntryKind.CONFIRM)
+        assert names(s.last.acts) == ["1/page/pager/severity-critical", TICKET]
+
+    def test_in_mode_ask_on_call_is_asked_before_it_goes_to_the_vendor(self) -> None:
+        s = Story(pack=self.CONFIRMED, mode=Mode.ASK)
+        s.raised(0)
+        s.entry(10, EntryKind.CONSENT)
+        s.accepted(11, s.id(TICKET))
+        s.entry(60, EntryKind.CONFIRM)
+        assert names(s.last.acts) == ["1/page/pager/severity-critical"]
+        assert s.tick(359) == []
+        assert s.tick(360) == ["1/note/mail/severity-critical"]
 
     def test_a_confirmation_of_what_has_recovered_is_recorded_and_asks_for_nothing(self) -> None:
         pack = pack_with(

@@ -154,6 +154,7 @@ def test_figures_that_cannot_be_are_refused(figures: dict[str, int]) -> None:
 
 def test_spans_of_the_configuration_are_whole_seconds() -> None:
     assert Rate.of(seconds=3, within_ms=60_000, recovered_after_ms=1500) == Rate(3, 60, 2)
+    assert Rate.of(seconds=3, within_ms=2001, recovered_after_ms=3000) == Rate(3, 3, 3), "each of so many seconds"
 
 
 # --- a naive model

@@ -152,6 +152,8 @@ def test_seconds_must_be_consecutive() -> None:
 def test_a_rule_is_exact_about_its_share_and_refuses_impossible_figures() -> None:
     rule = Rule.of(for_ms=60_000, every_ms=500, share=0.9, at_least=3, recovered_after_ms=119_001)
     assert rule == Rule(60, Fraction(1, 2), Fraction(9, 10), 3, 120)
+    other = Rule.of(for_ms=89_001, every_ms=2500, share=0.5, at_least=4, recovered_after_ms=300_000)
+    assert other == Rule(90, Fraction(5, 2), Fraction(1, 2), 4, 300), "spans are rounded up, and full seconds kept"
     for figures in ({"for_": 0}, {"share": Fraction(0)}, {"share": Fraction(11, 10)}, {"every": 0}, {"at_least": 0}):
         with pytest.raises(ValueError, match="not figures of persistence"):
             Rule(**figures)  # type: ignore[arg-type]  # each is of its field's type

@@ -113,6 +113,9 @@ def test_a_gap_neither_raises_nor_clears_it() -> None:
     events = service.conditions.feed_gap(service.second, 5000, NO_CALL)
     assert [e.condition for e in events] == [Condition.BLIND]
     assert (Condition.SLOW, "api") in service.conditions.raised
+    service.second += 5000
+    assert Condition.SLOW not in [e.condition for e in service.run(29)]
+    assert [e.condition for e in service.run(1)] == [Condition.SLOW]
 
 
 @pytest.mark.parametrize(("over", "share"), [(0, 0.5), (1, 0.0), (1, 1.1)])
