@@ -69,7 +69,7 @@ _PACE = (
     ),
     lines(
         "Seconds that were not measured",
-        "What share of each service's seconds: no call, our own fault, or not running.",
+        "What share of each service's seconds: no call (four of five where `every` is 5s), our own fault, or not running.",
         Query(
             rate('prober_seconds_total{channel="", verdict="unmeasured", instance=~"$instance"}', "service")
             + " / "

@@ -65,8 +65,8 @@ _CALLS = (
     ),
     lines(
         "Calls that were due and not made",
-        "A second: no place in flight, the second was over, or the vendor asked us to wait. Such seconds may be "
-        "unmeasured.",
+        "A second: the second was over, or the vendor asked us to wait. Such seconds may be unmeasured. A call for which "
+        "no place in flight was left counts as our own fault.",
         Query(rate(f"prober_calls_missed_total{{{_WHERE}}}", "service", "channel"), "{{service}} {{channel}}"),
         unit="ops",
     ),

@@ -28,6 +28,7 @@ _TIMES = {
     Kind.HTTP: ("probe_http_duration_seconds", "Duration of the newest HTTP call by phase; phases reached alone."),
     Kind.SMTP: ("probe_smtp_duration_seconds", "Duration of the newest SMTP call by phase; phases reached alone."),
 }
+_MISSED = "Calls that were due and not made: too late, or the vendor asked us to wait."
 _CALLS = "Calls that have ended, by whose fault. Exemplars carry a failed call's reason; /reasons says what each means."
 
 
@@ -137,7 +138,7 @@ def _counters(
     missed = (f"prober_calls_missed_total{{{labels}}} {row[Column.MISSED]!r}\n" for labels, row in counted)
     return [
         *_family(f"prober_calls{suffix}", "counter", _CALLS, calls),
-        *_family(f"prober_calls_missed{suffix}", "counter", "Calls that were due and not made.", missed),
+        *_family(f"prober_calls_missed{suffix}", "counter", _MISSED, missed),
     ]
 
 
