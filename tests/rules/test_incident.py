@@ -322,6 +322,8 @@ class TestRecovery:
             "last_bad",
         )
         assert note.facts["thread"] == s.id(TICKET)
+        told = s.detail(RecordKind.RECOVERED)
+        assert (told["recovered"], told["duration"]) == (T0 + 300, 239)
         assert resolve.after == s.id(PAGE)
         assert (resolve.facts["recovered"], resolve.facts["duration"]) == (T0 + 300, 239)
         assert resolve.alert("pager") == s.act(PAGE).alert("pager")
@@ -610,6 +612,18 @@ class TestAPackThatMapsMore:
         assert s.reloaded(100, mode=Mode.ACT) == []
         s.cleared(300)
         assert s.raised(400) == ["2/page/pager/open", "2/ticket/mail/open"]
+
+    def test_the_pages_of_every_episode_are_resolved_when_all_is_over(self) -> None:
+        s = Story(pack=self.PACK)
+        s.raised(0)
+        s.raised(5, Condition.PARTIAL, "api/a")
+        for episode in (1, 2, 3):
+            s.accepted(episode * 1000, s.id(f"{episode}/page/pager/open"), "pager")
+            s.cleared(episode * 1000 + 300)
+            if episode < 3:
+                s.raised(episode * 1000 + 900)
+        resolved = [name for name in s.cleared(5000, Condition.PARTIAL, "api/a") if "/page_resolve/" in name]
+        assert resolved == [f"{episode}/page_resolve/pager/open" for episode in (1, 2, 3)]
 
     def test_the_incident_keeps_its_highest_severity(self) -> None:
         s = Story(pack=self.PACK)
@@ -902,6 +916,14 @@ class TestTheClock:
         assert s.tick(1) == ["1/page_resolve/pager/blind-1"]
         assert s.state.phase is Phase.NONE
         assert s.state.blind_until == 0
+
+    def test_what_else_is_over_meanwhile_does_not_end_it(self) -> None:
+        s = Story()
+        s.clock(-60, -60)
+        s.raised(-50, Condition.FAILING, "api")
+        s.cleared(-40, Condition.FAILING, "api")
+        assert s.tick(-1) == []
+        assert s.tick(0) == ["1/page_resolve/pager/blind-1"]
 
     def test_a_step_forward_is_recorded_alone(self) -> None:
         s = Story()

@@ -264,6 +264,15 @@ class TestMaintenance:
         assert s.maintenance(600, begins=False) == []
         assert (s.state.phase, s.state.silenced, s.state.maintenance) == (Phase.NONE, (), ())
 
+    def test_what_was_over_within_it_acts_once_when_it_comes_again(self) -> None:
+        s = Story()
+        s.maintenance(0, begins=True)
+        s.raised(10)
+        s.cleared(100)
+        s.maintenance(200, begins=False)
+        assert s.raised(300) == [PAGE, TICKET]
+        assert s.kinds().count(RecordKind.RAISED) == 1
+
     def test_what_outlasts_it_acts_at_its_end(self) -> None:
         s = Story()
         s.maintenance(0, begins=True)
