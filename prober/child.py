@@ -121,9 +121,13 @@ class Child:
             return
         await self.attach()
 
+    def leave(self) -> None:
+        """We are about to end: one that ends meanwhile, since all of us were told to (a supervisor's group), is let go."""
+        self._stopping.set()
+
     async def stop(self, within: float) -> None:
         """Tell it to end, and wait for it, `within` seconds at most; what it reports meanwhile is taken."""
-        self._stopping.set()
+        self.leave()
         process = self._process
         if process is None:
             return

@@ -383,6 +383,7 @@ class Program:
         """No new calls, 2 s for the open ones, what is decided on disk, 5 s for deliveries."""
         self._notifier.stopping()
         log.info("stopping")
+        self.child.leave()
         self._measure.stop()
         until = self._loop.time() + CALLS_GRACE
         while self._measure.open_calls and self._loop.time() < until:  # noqa: ASYNC110 - calls end in many places

@@ -188,6 +188,19 @@ def test_stopped_it_ends_and_its_last_words_are_taken(listen: socket.socket) -> 
     assert holder.child._process.returncode == 0
 
 
+def test_one_that_ends_while_we_are_about_to_is_let_go(listen: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    """A supervisor tells the whole group to end, and we have open calls: it was started again, with an error in the log."""
+
+    async def test(holder: Holder) -> None:
+        holder.child.leave()
+        holder.child.send({"type": "die"})
+        await soon(lambda: holder.child._transport is None)
+        assert holder.child._restart is None
+
+    held(listen, test)
+    assert "started again" not in caplog.text
+
+
 def test_one_that_does_not_end_is_killed(listen: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_module, "_LAST_WORDS", 0.05)
 
