@@ -273,6 +273,19 @@ class TestMaintenance:
         assert s.raised(300) == [PAGE, TICKET]
         assert s.kinds().count(RecordKind.RAISED) == 1
 
+    def test_so_it_does_beside_an_incident_that_was_open_before(self) -> None:
+        s = Story()
+        s.raised(-1000)
+        s.cleared(-500)
+        s.maintenance(0, begins=True)
+        s.raised(10)
+        s.cleared(100)
+        s.maintenance(200, begins=False)
+        s.raised(300)
+        assert s.kinds().count(RecordKind.RAISED) == 1
+        assert s.state.incident is not None
+        assert s.state.incident.episode == 2
+
     def test_what_outlasts_it_acts_at_its_end(self) -> None:
         s = Story()
         s.maintenance(0, begins=True)
