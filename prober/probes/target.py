@@ -63,6 +63,8 @@ def _context(
     # is judged alike on every Python.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    # Older Pythons (Debian 12's 3.11.2) take a connection that was cut for one that was closed.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

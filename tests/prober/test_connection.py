@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -86,6 +87,7 @@ def secured(connection: Connection, theirs: socket.socket, authority: trustme.CA
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost").configure_cert(server)
     client = ssl.create_default_context()
+    client.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # as ours have it
     authority.configure_trust(client)
     ended: list[ssl.SSLSocket] = []
     thread = threading.Thread(target=lambda: ended.append(server.wrap_socket(theirs.dup(), server_side=True)))
@@ -172,6 +174,20 @@ def test_contexts_are_shared_until_a_file_changes(tmp_path: Path, authority: tru
     trustme.CA().cert_pem.write_to_path(str(ca))
     ca.write_bytes(ca.read_bytes() + b"\n")
     assert context_for(ca, None, verify=True) is not first, "a reload reads renewed files"
+
+
+def test_a_cut_connection_is_told_from_a_closed_one_on_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian 12's own, say, sets the option by itself: a reply that was cut off counted as whole."""
+    make = ssl.create_default_context
+
+    def as_debian(**given: Any) -> ssl.SSLContext:
+        context = make(**given)
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", as_debian)
+    context = context_for(None, None, verify=True, alpn=("nobody-elses",))
+    assert not context.options & ssl.OP_IGNORE_UNEXPECTED_EOF
 
 
 def test_the_systems_cas_are_read_anew_when_they_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
