@@ -203,6 +203,13 @@ class TestTheHotline:
         assert s.tick(3720) == []
         assert s.tick(3721) == [CALL]
 
+    def test_nor_once_somebody_has_acknowledged(self) -> None:
+        s = an_outage()
+        s.entry(5, EntryKind.ACK)
+        s.clock(3610, 3600)
+        assert s.tick(3720) == []
+        assert s.tick(3721) == [CALL]
+
     def test_nor_where_there_is_no_ticket_to_wait_for(self) -> None:
         s = Story(tickets=())
         s.raised(0)
