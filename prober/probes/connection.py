@@ -137,7 +137,9 @@ class Connection:
             pass
         except ssl.SSLZeroReturnError:
             ended = True
-        except ssl.SSLEOFError:
+        except ssl.SSLError as error:  # SSLEOFError in newer Pythons
+            if error.reason != "UNEXPECTED_EOF_WHILE_READING" and not isinstance(error, ssl.SSLEOFError):
+                raise
             ended, self.clean = True, False
         return plain[0] if len(plain) == 1 else b"".join(plain), ended
 

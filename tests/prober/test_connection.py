@@ -188,6 +188,10 @@ def test_a_cut_connection_is_told_from_a_closed_one_on_every_python(monkeypatch:
     monkeypatch.setattr(ssl, "create_default_context", as_debian)
     context = context_for(None, None, verify=True, alpn=("nobody-elses",))
     assert not context.options & ssl.OP_IGNORE_UNEXPECTED_EOF
+    cut = ssl.SSLError(1, "unexpected eof while reading")
+    cut.reason = "UNEXPECTED_EOF_WHILE_READING"
+    assert tls_trouble(cut) == (Trouble.CLOSED, "closed during TLS")
+    assert tls_trouble(ssl.SSLError("no words"))[0] is Trouble.TLS_FAILED
 
 
 def test_the_systems_cas_are_read_anew_when_they_have_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
