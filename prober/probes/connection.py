@@ -9,6 +9,8 @@ import termios
 from functools import lru_cache
 from typing import Any
 
+from prober.probes.errors import is_cut
+
 #: Bytes that are read at once.
 READ = 65_536
 _SIOCOUTQ = termios.TIOCOUTQ  # bytes written and not yet acknowledged, on Linux TCP sockets
@@ -137,8 +139,8 @@ class Connection:
             pass
         except ssl.SSLZeroReturnError:
             ended = True
-        except ssl.SSLError as error:  # SSLEOFError in newer Pythons
-            if error.reason != "UNEXPECTED_EOF_WHILE_READING" and not isinstance(error, ssl.SSLEOFError):
+        except ssl.SSLError as error:
+            if not is_cut(error):
                 raise
             ended, self.clean = True, False
         return plain[0] if len(plain) == 1 else b"".join(plain), ended

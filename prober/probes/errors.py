@@ -83,16 +83,16 @@ def _weight(trouble: Trouble) -> int:
     return _FAMILY_TROUBLES.index(trouble) if trouble in _FAMILY_TROUBLES else len(_FAMILY_TROUBLES)
 
 
-def _is_cut(error: ssl.SSLError) -> bool:
-    """As older Pythons (Debian 12's 3.11.2) say it; newer ones have SSLEOFError."""
-    return getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
+def is_cut(error: ssl.SSLError) -> bool:
+    """The connection ended without a word. Older Pythons (Debian 12's 3.11.2) have no SSLEOFError for it everywhere."""
+    return isinstance(error, ssl.SSLEOFError) or getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def tls_trouble(error: ssl.SSLError) -> tuple[Trouble, str]:
     """The trouble that an error of OpenSSL shows, and its reason for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _BY_VERIFY_CODE.get(error.verify_code, Trouble.TLS_UNVERIFIED), error.verify_message
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or _is_cut(error):
+    if isinstance(error, ssl.SSLZeroReturnError) or is_cut(error):
         return Trouble.CLOSED, "closed during TLS"
     # Only what OpenSSL itself raised has one, and of that only what this Python knows by name ("no application protocol" it
     # does not): the others have words, with the line of its source behind them.
