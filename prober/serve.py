@@ -27,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     measuring = os.getppid()
-    # Killed while we still start, it cannot: without this we would hold the address a second longer, for nobody.
-    _at_its_death(signal.SIGTERM)
+    # Killed while we still start, it cannot: without this we would hold the address a second longer, for nobody. Nothing is
+    # under way yet, and what may catch or ignore a SIGTERM (a shell's trap, a tracer) is none of ours.
+    _at_its_death(signal.SIGKILL)
     # So this comes first, and what takes long to import later.
     parser = argparse.ArgumentParser(prog="prober.serve", description="Started by prober run; not for use by hand.")
     parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")

@@ -16,6 +16,8 @@ def _run(config: str, log: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        del os.environ[name]  # caught by coverage, a signal in its serving process could wait for a lock for ever
     from prober.cli import main
 
     sys.exit(main(["run", config]))
