@@ -151,7 +151,7 @@ class Reloaded:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """The service is no longer configured (UTC ns): nobody judges whether what holds still does, until it is `Reloaded`."""
+    """The service is no longer configured: nobody judges whether what holds still does, until it is `Reloaded`. `at`: UTC ns."""
 
     at: int
 

@@ -1,8 +1,11 @@
 """The serving process as a whole: a real process, a real link, a real socket."""
 
 import json
+import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -316,3 +319,27 @@ def test_acts_are_read_as_they_were_written() -> None:
         facts=ACT["facts"],
     )
     assert act.id == ID
+
+
+#: A program that ignores SIGTERM, as a shell's trap would have it, with a serving process that gets no further than its start.
+KILLED_EARLY = """
+import signal, socket, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+listen = socket.create_server(("127.0.0.1", 0))
+near, far = socket.socketpair()
+given = ["--link", str(far.fileno()), "--listen", str(listen.fileno())]
+subprocess.Popen([sys.executable, "-P", "-m", "prober.serve", *given], pass_fds=(far.fileno(), listen.fileno()))
+time.sleep(60)
+"""
+
+
+def test_one_that_still_starts_ends_with_its_program_whatever_signals_it_ignores(tmp_path: Path) -> None:
+    """It would hold the address, and the program's next start find it taken."""
+    (tmp_path / "uvloop.py").write_text("import time\nprint('starts', flush=True)\ntime.sleep(60)\n")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *sys.path])
+    with subprocess.Popen([sys.executable, "-c", KILLED_EARLY], stdout=subprocess.PIPE, env=environ) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"starts\n"
+        program.kill()
+        assert program.communicate(timeout=20) == (b"", None), "both have let go of it"
