@@ -6,12 +6,10 @@ open ones, commit, 5 s for deliveries, exit 0. Reload: all or nothing, at a seco
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import os
-import resource
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
@@ -35,6 +33,7 @@ from prober.measure.station import Station
 from prober.probes.build import Engines
 from prober.probes.reactor import Reactor
 from prober.probes.resolve import QUESTION_TIMEOUT, Resolver
+from prober.process import descriptors, let_in, room_for_more
 from prober.redact import Redactor
 from prober.sdnotify import Notifier
 from prober.store import IncidentHead, Memory, Reader, Store, Writer, locate
@@ -44,10 +43,6 @@ log = logs.get("run")
 
 #: Seconds for open calls, and for deliveries, when we are told to stop.
 CALLS_GRACE, DELIVERIES_GRACE = 2.0, 5.5
-#: The part of the descriptors that calls may take (DESIGN.md, "Own machine").
-_DESCRIPTORS = 0.8
-#: Descriptors without which the program cannot even start: its files, link and processes, a few calls and deliveries.
-_FEWEST = 32
 #: Calls leave no cycles to the garbage collector. By its defaults it would look through the ten thousand open connections and
 #: calls once a second all the same, 0.1 s each time, while nothing begins.
 _GC = (100_000, 50, 100)
@@ -55,48 +50,6 @@ _GC = (100_000, 50, 100)
 _PREDECESSOR = 5.0
 #: Seconds after which a tick that failed by a defect of ours is followed by the next.
 _AFTER_DEFECT = 0.05
-_PR_SET_DUMPABLE = 4  # prctl(2)
-
-
-def descriptors() -> int:
-    """How many calls may be in flight: 0.8 of the descriptors, after asking for as many as the hard limit allows.
-
-    Raises StartError when there are too few for the program itself.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard or soft == resource.RLIM_INFINITY:
-        wanted = 1_048_576 if hard == resource.RLIM_INFINITY else hard
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    if soft < _FEWEST:
-        raise StartError(
-            f"only {soft} files and connections may be open at once, and {_FEWEST} are the fewest to start with:"
-            " raise the limit (ulimit -n, LimitNOFILE= of the unit)"
-        )
-    return int(soft * _DESCRIPTORS)
-
-
-@contextlib.contextmanager
-def _room_for_more() -> Iterator[None]:
-    """Raises StartError where the system lets us have no more processes or threads."""
-    try:
-        yield
-    except (BlockingIOError, RuntimeError) as error:
-        if not isinstance(error, BlockingIOError) and "start new thread" not in str(error):
-            raise
-        raise StartError(
-            f"a process or thread cannot be started ({getattr(error, 'strerror', None) or error}): let this user have"
-            " more of them, and of memory (ulimit -u and -v, TasksMax= and MemoryMax= of the unit)"
-        ) from error
-
-
-def _let_in() -> None:
-    """The serving process opens the board through /proc, which the kernel refuses for a program with a capability of its own.
-
-    Such as a Python that may listen on ports below 1024 (setcap). Cores stay off: that is a limit.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1)
 
 
 def run(loaded: Loaded, held: Held | None = None) -> int:
@@ -112,8 +65,8 @@ def run(loaded: Loaded, held: Held | None = None) -> int:
             if held.stop:  # while this was loaded, the store brought up to date, the address waited for
                 return 0
             program = Program(loaded, store, sock, handler, in_flight)
-            _let_in()
-            with _room_for_more():
+            let_in()
+            with room_for_more():
                 program.child.spawn()
                 undo.callback(program.child.kill)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -306,12 +259,7 @@ class Program:
             errors: list[str] = []
             try:
                 await self._adopt(*await self._loop.run_in_executor(None, self._read_again))
-            except (
-                ProberError,
-                OSError,
-                ValueError,
-                RuntimeError,
-            ) as error:  # the last where there is no thread for it
+            except (ProberError, OSError, ValueError, RuntimeError) as error:  # the last: no thread for it can be had
                 errors = str(error).splitlines() or [repr(error)]
                 for line in errors:
                     log.error("the configuration was not reloaded", extra=logs.fields(error=line))

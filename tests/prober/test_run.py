@@ -26,7 +26,8 @@ from prober import config
 from prober.cli import main
 from prober.errors import Exit
 from prober.listen import StartError
-from prober.run import descriptors, run
+from prober.process import descriptors
+from prober.run import run
 from prober.store import NotOursError, Reader, SeriesKey, Store, StoreLockedError
 from rules.model import Verdict
 
